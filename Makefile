@@ -1,0 +1,163 @@
+# kvlab: one makefile, no recursion. Objects live in build/<variant>/.
+# `make help` lists the targets.
+
+VARIANT  ?= release
+ifeq ($(origin CC),default)
+CC       := gcc
+endif
+ifeq ($(origin CXX),default)
+CXX      := $(if $(findstring clang,$(CC)),clang++,g++)
+endif
+V        ?= 0
+Q        := $(if $(filter 1,$(V)),,@)
+GOLDEN   ?= ../shared/golden
+JOBS     ?= $(shell nproc)
+
+# Floating point is part of the results: no contraction, no fast-math, -O2.
+# kernels_avx2.c and kernels_avx512.c get their instruction sets below.
+WARN     := -Wall -Wextra -Wpedantic -Wshadow -Wpointer-arith -Wvla -Wformat=2 -Wwrite-strings
+CWARN    := $(WARN) -Wstrict-prototypes -Wmissing-prototypes
+ifeq ($(DEVELOPER),1)
+WARN     += -Werror
+CWARN    += -Werror
+endif
+
+OPT_release := -O2
+OPT_asan    := -O1 -fsanitize=address,undefined -fno-sanitize-recover=undefined
+OPT_tsan    := -O1 -fsanitize=thread
+OPT_debug   := -O0
+OPT         := $(OPT_$(VARIANT))
+$(if $(OPT),,$(error VARIANT=$(VARIANT) is not one of release asan tsan debug))
+
+PKGS     := sqlite3 libpcre2-8 libcjson sentencepiece libzip nettle
+PKGFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
+LIBS     := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lopenblas -lpthread -lm -lstdc++
+
+BASEFLAGS := $(OPT) -g -ffp-contract=off -I. -Ibuild/gen $(PKGFLAGS) -MMD -MP
+CFLAGS_ALL := -std=c11 -D_POSIX_C_SOURCE=200809L $(BASEFLAGS) $(CWARN) $(CFLAGS)
+CXXFLAGS_ALL := -std=c++17 $(BASEFLAGS) $(WARN) $(CXXFLAGS)
+LDFLAGS_ALL := $(OPT) $(LDFLAGS)
+
+B        := build/$(VARIANT)
+DIRS     := harness/base harness/store harness/tensor harness/kv harness/methods harness/model \
+            datasets metrics reports runner
+SRC      := $(wildcard $(addsuffix /*.c,$(DIRS)))
+CXXSRC   := $(wildcard $(addsuffix /*.cc,$(DIRS)))
+OBJ      := $(SRC:%.c=$(B)/%.o) $(CXXSRC:%.cc=$(B)/%.o)
+LIBOBJ   := $(filter-out $(B)/runner/main.o,$(OBJ))
+LIB      := $(B)/libkvlab.a
+
+UNIT     := $(patsubst tests/unit/%.c,$(B)/tests/%,$(wildcard tests/unit/test_*.c))
+GOLDENO  := $(patsubst %.c,$(B)/%.o,$(wildcard tests/golden/*.c))
+FUZZ     := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+
+## all: build ./kvlab (the default)
+all: kvlab
+
+kvlab: $(B)/kvlab
+	$(Q)cp $< $@
+
+$(B)/kvlab: $(B)/runner/main.o $(LIB)
+	@echo "  LD    $@"
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS)
+
+$(LIB): $(LIBOBJ)
+	@echo "  AR    $@"
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+# A change of flags or compiler rebuilds everything of the variant.
+FLAGSTAMP := $(CC) $(CXX) $(CFLAGS_ALL) $(CXXFLAGS_ALL) $(LDFLAGS_ALL)
+$(B)/flags: FORCE
+	@mkdir -p $(@D)
+	@echo '$(FLAGSTAMP)' | cmp -s - $@ || echo '$(FLAGSTAMP)' > $@
+FORCE:
+
+$(B)/harness/tensor/kernels_avx2.o: ISA := -mavx2 -mfma -mf16c
+$(B)/harness/tensor/kernels_avx512.o: ISA := -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx2 -mfma -mf16c
+
+$(B)/%.o: %.c $(B)/flags
+	@mkdir -p $(@D)
+	@echo "  CC    $<"
+	$(Q)$(CC) $(CFLAGS_ALL) $(ISA) -c -o $@ $<
+
+$(B)/%.o: %.cc $(B)/flags
+	@mkdir -p $(@D)
+	@echo "  CXX   $<"
+	$(Q)$(CXX) $(CXXFLAGS_ALL) -c -o $@ $<
+
+# The schema and what built the program are compiled in.
+build/gen/schema.inc: harness/store/schema.sql
+	@mkdir -p $(@D)
+	$(Q)sed -e 's/\\/\\\\/g' -e 's/"/\\"/g' -e 's/^/"/' -e 's/$$/\\n"/' $< > $@
+$(B)/harness/store/store.o: build/gen/schema.inc
+
+build/gen/build_info.inc: FORCE
+	@mkdir -p $(@D)
+	@{ echo "#define BUILD_COMMIT \"$$(git rev-parse --short=12 HEAD 2>/dev/null || echo none)\""; \
+	   echo "#define BUILD_DIRTY $$(git diff --quiet HEAD -- 2>/dev/null && echo 0 || echo 1)"; \
+	 } > $@.new; cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+$(B)/runner/build_info.o: build/gen/build_info.inc
+$(B)/runner/build_info.o: CFLAGS += -DBUILD_CFLAGS='"$(strip $(OPT) -ffp-contract=off)"' -DBUILD_CC='"$(CC)"'
+
+$(B)/tests/%: $(B)/tests/unit/%.o $(LIB)
+	@echo "  LD    $@"
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ -lcmocka $(LIBS)
+
+$(B)/golden: $(GOLDENO) $(LIB)
+	@echo "  LD    $@"
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS)
+
+$(B)/fuzz/%: $(B)/tests/fuzz/%.o $(B)/tests/fuzz/driver.o $(LIB)
+	@mkdir -p $(@D)
+	@echo "  LD    $@"
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS)
+
+## deps: install what the build needs (Debian packages, with sudo where needed)
+deps:
+	@bash tests/tools/deps.sh
+
+## demo: install what is missing, build, run the built-in ablation and print its table
+demo: deps
+	@$(MAKE) --no-print-directory -j$(JOBS) all
+	@./kvlab demo $(if $(DB),--db $(DB))
+
+## test: every test that needs no third-party data, and those that do where it is there
+test: deps
+	@$(MAKE) --no-print-directory -j$(JOBS) test-bins
+	@B=$(B) GOLDEN=$(GOLDEN) bash tests/run.sh
+
+test-bins: kvlab $(UNIT) $(B)/golden $(FUZZ)
+
+## golden: compare with the reference values in GOLDEN=DIR (default ../shared/golden)
+golden:
+	@$(MAKE) --no-print-directory -j$(JOBS) $(B)/golden
+	@$(B)/golden $(GOLDEN)
+
+## bench: kernels against their plain twins and against BLAS, as ratios
+bench: kvlab
+	@./kvlab bench
+
+## lint: includes, registries, format, static analysis
+lint:
+	@bash tests/lint/lint.sh
+
+## format: run clang-format 14 over the C files
+format:
+	@git ls-files '*.c' '*.h' '*.cc' | xargs clang-format -i
+
+## asan: the tests under AddressSanitizer and UBSan
+asan:
+	@$(MAKE) --no-print-directory VARIANT=asan test
+
+## clean: remove everything that was built
+clean:
+	rm -rf build kvlab
+
+## help: this list
+help:
+	@sed -n 's/^## //p' Makefile
+
+.PHONY: all deps demo test test-bins golden bench lint format asan clean help FORCE
+.SECONDARY:
+
+-include $(shell find $(B) -name '*.d' 2>/dev/null)

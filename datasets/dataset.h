@@ -1,0 +1,82 @@
+/*
+ * Samples and tasks.
+ *
+ * A task is a line in tasks.def: where its records come from, its category, metric, language and
+ * protocol rules. Records have LongBench's form, whoever made them: a file of the user's data
+ * folder (longbench.c) or the built-in generator (mini.c).
+ * A struct samples owns everything its samples point to.
+ */
+#ifndef KVLAB_DATASET_H
+#define KVLAB_DATASET_H
+
+#include "harness/base/hash.h"
+#include "harness/base/text.h"
+
+struct sample {
+    struct text id, input, context, dataset, language;
+    struct text *answers;
+    size_t n_answers;
+    struct text *classes; // none: NULL, 0
+    size_t n_classes;
+    long length;           // as recorded, in words or characters
+    char hash[SHA256_HEX]; // of the record's canonical JSON: its identity
+};
+
+struct samples {
+    struct sample *list;
+    size_t n;
+    char hash[SHA256_HEX]; // of all records in order (of the whole source, also when n was limited)
+};
+
+enum category { CAT_SINGLE_DOC, CAT_MULTI_DOC, CAT_SUMMARY, CAT_FEW_SHOT, CAT_SYNTHETIC, CAT_CODE };
+const char *category_name(enum category c); // "single-doc QA", ...
+
+enum task_source { SOURCE_LONGBENCH, SOURCE_MINI };
+
+struct task {
+    const char *name;
+    enum task_source source;
+    enum category category;
+    const char *metric;   // official metric's name, see metrics.def
+    const char *language; // "en", "zh" or "code"
+    bool no_chat;         // the chat wrapper is left off
+    bool first_line;      // only the first line of a prediction is scored
+    bool newline_stop;    // generation also stops at a newline, with at least one new token
+};
+
+/* In the order of tasks.def. */
+extern const struct task task_all[];
+extern const size_t task_count;
+
+/* A name with suffix _e is the LongBench-E file of the same task. NULL with an error (and the
+ * nearest name) otherwise. */
+const struct task *task_find(const char *name, struct err *e);
+
+/* What a source needs; unused fields are ignored by the other source. */
+struct data_options {
+    char data_dir[256]; // LongBench: folder with data.zip or data/ and the two configs
+    int words;          // mini: length asked of the generator
+    long seed;          // mini
+};
+
+/* The first `limit` records of a task (0: all that there are; mini needs a limit). */
+int samples_load(struct samples *s, const char *task_name, const struct data_options *o,
+                 size_t limit, struct err *e);
+void samples_release(struct samples *s);
+
+/* The task's prompt template (with {context} and {input}), where it is from and how long answers
+ * may become. Owned by the caller: template_release(). */
+struct task_prompt {
+    struct text template;
+    char hash[SHA256_HEX];
+    int max_new_tokens;
+};
+int task_prompt_load(struct task_prompt *p, const char *task_name, const struct data_options *o,
+                     struct err *e);
+void task_prompt_release(struct task_prompt *p);
+
+/* Python's template.format(**record): every {context} and {input} replaced, "{{" and "}}" undone. */
+int task_prompt_fill(const struct task_prompt *p, const struct sample *s, struct buf *out,
+                     struct err *e);
+
+#endif
