@@ -11,12 +11,7 @@
 
 #include "harness/model/hf_config.h"
 #include "harness/model/safetensors.h"
-
-struct matrix {
-    const void *data; // [rows][cols] of dtype
-    enum dtype dtype; // DT_F32, DT_F16 or DT_BF16
-    int rows, cols;
-};
+#include "harness/tensor/matrix.h"
 
 struct layer_weights {
     const float *attn_norm; // [hidden]: input_layernorm

@@ -33,22 +33,17 @@ struct job {
     const struct matrix *w;
 };
 
-static const void *row_at(const struct matrix *w, int row)
-{
-    return (const char *)w->data + (size_t)row * (size_t)w->cols * dtype_size(w->format);
-}
-
 static const float *widen_block(struct job *j, int row, int rows, int worker)
 {
     const struct matrix *w = j->w;
-    if (w->format == DT_F32)
-        return row_at(w, row);
+    if (w->dtype == DT_F32)
+        return matrix_row(w, row);
     float *block = j->g->widened + (size_t)worker * (size_t)j->g->max_cols * BLOCK_PREFILL;
     long n = (long)rows * w->cols;
-    if (w->format == DT_F16)
-        j->g->kernels->widen_f16(block, row_at(w, row), n);
+    if (w->dtype == DT_F16)
+        j->g->kernels->widen_f16(block, matrix_row(w, row), n);
     else
-        j->g->kernels->widen_bf16(block, row_at(w, row), n);
+        j->g->kernels->widen_bf16(block, matrix_row(w, row), n);
     return block;
 }
 
@@ -74,8 +69,8 @@ static void decode_block(void *arg, int item, int worker)
     int row = item * BLOCK_DECODE, left = j->w->rows - row;
     int rows = left < BLOCK_DECODE ? left : BLOCK_DECODE, k = j->w->cols;
     (void)worker;
-    kernels_matmul(j->g->kernels, j->out + row, j->w->rows, j->x, k, j->m, row_at(j->w, row),
-                   j->w->format, rows, k);
+    kernels_matmul(j->g->kernels, j->out + row, j->w->rows, j->x, k, j->m, matrix_row(j->w, row),
+                   j->w->dtype, rows, k);
 }
 
 void gemm_decode(struct gemm *g, float *out, const float *x, int m, const struct matrix *w)

@@ -8,13 +8,7 @@
 
 #include "harness/base/pool.h"
 #include "harness/tensor/kernels.h"
-
-/* A weight matrix in its stored format, row-major, not owned. */
-struct matrix {
-    const void *data; // [rows][cols]
-    enum dtype format;
-    int rows, cols;
-};
+#include "harness/tensor/matrix.h"
 
 struct gemm {
     struct pool *pool;
