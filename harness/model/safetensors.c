@@ -279,14 +279,14 @@ static int by_name(const void *a, const void *b)
     return c ? c : x->file < y->file ? -1 : x->file > y->file;
 }
 
-static int sort_names(struct safetensors *s, struct err *e)
+static int sort_names(struct safetensors *s, const char *path, struct err *e)
 {
     struct entry *v = s->all.v;
     if (s->all.n)
         qsort(v, s->all.n, sizeof *v, by_name);
     for (size_t i = 1; i < s->all.n; i++)
         if (!strcmp(v[i - 1].name, v[i].name))
-            return err_user(e, "tensor '%s' is in two files: %s and %s", v[i].name,
+            return err_user(e, "%s: tensor '%s' is in two files: %s and %s", path, v[i].name,
                             s->paths[v[i - 1].file], s->paths[v[i].file]);
     return 0;
 }
@@ -381,7 +381,7 @@ static int open_index(struct safetensors *s, const char *path, struct err *e)
         err_in(e, "%s", path);
     else if (!json_length(map))
         err_user(e, "%s: weight_map is empty", path);
-    else if (!add_shards(s, path, map, e) && !sort_names(s, e))
+    else if (!add_shards(s, path, map, e) && !sort_names(s, path, e))
         rc = check_index(s, path, map, e);
     json_free(j);
     return rc;
@@ -399,7 +399,7 @@ struct safetensors *safetensors_open(const char *path, struct err *e)
     struct safetensors *s = xcalloc(1, sizeof *s);
     int rc = is_index(path) ? open_index(s, path, e) : add_file(s, xstrdup(path), e);
     if (!rc && !is_index(path))
-        rc = sort_names(s, e);
+        rc = sort_names(s, path, e);
     if (rc) {
         safetensors_close(s);
         return NULL;

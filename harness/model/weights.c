@@ -8,13 +8,11 @@
 #include "harness/base/log.h"
 #include "harness/base/mem.h"
 
-/* What loading passes around: the counts of what was taken tell afterwards what nobody wanted. */
 struct loader {
     const char *path;
     const struct model_config *c;
     struct weights *w;
     float *next_norm; // free part of w->norms
-    size_t used;      // tensors of the file that the model has taken
 };
 
 static void put_shape(struct buf *b, const int64_t *shape, int n)
@@ -59,7 +57,6 @@ static const struct tensor *need(struct loader *l, const char *name, const int64
                  name, dtype_name(t->dtype));
         return NULL;
     }
-    l->used++;
     return t;
 }
 
@@ -137,11 +134,9 @@ static int load_all(struct loader *l, struct err *e)
     if (need_norm(l, "model.norm.weight", &w->final_norm, e))
         return -1;
     w->head = w->embed;
-    if (l->c->tied_head) // a copy of the embedding may be stored all the same
-        l->used += safetensors_find(w->file, "lm_head.weight") != NULL;
-    else if (need_matrix(l, "lm_head.weight", l->c->vocab, l->c->hidden, &w->head, e))
-        return -1;
-    return 0;
+    if (l->c->tied_head) // a stored lm_head is a copy of the embedding
+        return 0;
+    return need_matrix(l, "lm_head.weight", l->c->vocab, l->c->hidden, &w->head, e);
 }
 
 /* Old checkpoints store the rotation's frequencies, which follow from rope_theta. */
@@ -183,8 +178,6 @@ static void report_unexpected(const struct loader *l)
 {
     size_t unexpected = 0;
     const char *first = NULL;
-    if (l->used == safetensors_count(l->w->file))
-        return;
     for (size_t i = 0; i < safetensors_count(l->w->file); i++) {
         const char *name = safetensors_at(l->w->file, i)->name;
         if (is_known(name, l->w->n_layers))
