@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "datasets/dataset.h"
 #include "harness/base/log.h"
 #include "harness/base/near.h"
 #include "runner/command.h"
@@ -10,10 +11,53 @@ static int list(int argc, char **argv);
 
 const struct command cmd_list = {
     .name = "list",
-    .summary = "what there is: metrics",
-    .usage = "list metrics",
+    .summary = "what there is: tasks",
+    .usage = "list tasks",
     .run = list,
 };
+
+static const char *protocol(const struct task *t)
+{
+    static const char *const names[] = {"", "no chat wrapper", "first line",
+                                        "no chat wrapper, first line"};
+    return names[t->no_chat + 2 * t->first_line];
+}
+
+static void list_tasks(void)
+{
+    printf("%-22s%-15s%-22s%-10s%s\n", "task", "category", "metric", "language", "protocol");
+    for (size_t i = 0; i < task_count; i++) {
+        const struct task *t = &task_all[i];
+        const char *how = protocol(t);
+        printf("%-22s%-15s%-22s%-*s%s%s\n", t->name, category_name(t->category), t->metric,
+               *how ? 10 : 0, t->language, how, t->newline_stop ? ", stops at newline" : "");
+    }
+    puts("\nNAME_e is LongBench-E's file of a task (kvlab data list shows which have one)");
+}
+
+static const struct {
+    const char *what;
+    void (*print)(void);
+} lists[] = {
+    {"tasks", list_tasks},
+};
+
+enum { N_LISTS = sizeof lists / sizeof *lists };
+
+static int unknown(const char *what, struct err *e)
+{
+    const char *names[N_LISTS];
+    char hint[128], all[256] = "";
+    for (size_t i = 0; i < N_LISTS; i++) {
+        size_t n = strlen(all);
+        names[i] = lists[i].what;
+        snprintf(all + n, sizeof all - n, "%s%s", i ? ", " : "", names[i]);
+    }
+    if (!what)
+        return err_user(e, "list: what? One of %s", all);
+    return err_user(e, "list: what is '%s'? One of %s%s", what, all,
+                    near_hint(hint, what, names, N_LISTS));
+}
 
 static int list(int argc, char **argv)
 {
@@ -24,6 +68,11 @@ static int list(int argc, char **argv)
     int rc = command_flags(&cmd_list, argc, argv, flags, &what, 1, &n, &e);
     if (rc)
         return rc > 0 ? 0 : log_failure(&e);
-    (void)what;
-    return 0;
+    for (size_t i = 0; what && i < N_LISTS; i++)
+        if (!strcmp(lists[i].what, what)) {
+            lists[i].print();
+            return 0;
+        }
+    unknown(what, &e);
+    return log_failure(&e);
 }
