@@ -12,6 +12,9 @@
  *
  * Decoding: special ids are dropped (skip_special_tokens=True), the rest is decoded in one piece:
  * one space at the very start is the dummy prefix and goes; bytes that are not UTF-8 become U+FFFD.
+ * That is transformers 4.31 and the fast tokenizer; from 4.32 the slow one took the first token's
+ * leading spaces itself (4.32 to 4.34 all of them), which differs in text that begins with several.
+ * Tokens of an added_tokens.json are not read: an id beyond the model's pieces is an error.
  *
  * A tokenizer is not changed by use: any number of threads may encode and decode with one.
  */
