@@ -1,18 +1,21 @@
-/* kvlab list: what is registered. */
+/* kvlab list: what is registered. A list is one function and one row of the table. */
 #include <stdio.h>
 #include <string.h>
 
 #include "datasets/dataset.h"
 #include "harness/base/log.h"
 #include "harness/base/near.h"
+#include "harness/kv/method.h"
+#include "metrics/metric.h"
 #include "runner/command.h"
+#include "runner/model_spec.h"
 
 static int list(int argc, char **argv);
 
 const struct command cmd_list = {
     .name = "list",
-    .summary = "what there is: tasks",
-    .usage = "list tasks",
+    .summary = "what there is: tasks, metrics, methods, models",
+    .usage = "list tasks|metrics|methods|models",
     .run = list,
 };
 
@@ -35,11 +38,37 @@ static void list_tasks(void)
     puts("\nNAME_e is LongBench-E's file of a task (kvlab data list shows which have one)");
 }
 
+static void list_metrics(void)
+{
+    for (const struct metric *const *m = metric_all; *m; m++)
+        printf("%-22s %d  %s\n", (*m)->name, (*m)->version, (*m)->summary);
+}
+
+static void list_methods(void)
+{
+    for (const struct kv_method *const *m = kv_method_all; *m; m++)
+        printf("%-12s %d  %s (%s)\n", (*m)->name, (*m)->version, (*m)->summary, (*m)->cite);
+}
+
+static void list_models(void)
+{
+    struct buf b;
+    struct err e;
+    buf_init(&b);
+    if (model_spec_list(&b, &e))
+        log_failure(&e);
+    fputs(b.s, stdout);
+    buf_release(&b);
+}
+
 static const struct {
     const char *what;
     void (*print)(void);
 } lists[] = {
     {"tasks", list_tasks},
+    {"metrics", list_metrics},
+    {"methods", list_methods},
+    {"models", list_models},
 };
 
 enum { N_LISTS = sizeof lists / sizeof *lists };
