@@ -62,7 +62,7 @@ static void list_models(void)
 }
 
 static const struct {
-    const char *what;
+    const char *name;
     void (*print)(void);
 } lists[] = {
     {"tasks", list_tasks},
@@ -73,35 +73,27 @@ static const struct {
 
 enum { N_LISTS = sizeof lists / sizeof *lists };
 
-static int unknown(const char *what, struct err *e)
-{
-    const char *names[N_LISTS];
-    char hint[128], all[256] = "";
-    for (size_t i = 0; i < N_LISTS; i++) {
-        size_t n = strlen(all);
-        names[i] = lists[i].what;
-        snprintf(all + n, sizeof all - n, "%s%s", i ? ", " : "", names[i]);
-    }
-    if (!what)
-        return err_user(e, "list: what? One of %s", all);
-    return err_user(e, "list: what is '%s'? One of %s%s", what, all,
-                    near_hint(hint, what, names, N_LISTS));
-}
-
 static int list(int argc, char **argv)
 {
     struct err e;
-    const char *what = NULL;
+    const char *what = NULL, *names[N_LISTS];
+    char hint[128];
     int n;
     const struct flag flags[] = {{0}};
     int rc = command_flags(&cmd_list, argc, argv, flags, &what, 1, &n, &e);
     if (rc)
         return rc > 0 ? 0 : log_failure(&e);
-    for (size_t i = 0; what && i < N_LISTS; i++)
-        if (!strcmp(lists[i].what, what)) {
+    for (int i = 0; i < N_LISTS; i++) {
+        names[i] = lists[i].name;
+        if (n && !strcmp(what, names[i])) {
             lists[i].print();
             return 0;
         }
-    unknown(what, &e);
+    }
+    if (!n)
+        err_user(&e, "list: of what? (usage: kvlab %s)", cmd_list.usage);
+    else
+        err_user(&e, "list: there is no list '%s'%s (usage: kvlab %s)", what,
+                 near_hint(hint, what, names, N_LISTS), cmd_list.usage);
     return log_failure(&e);
 }
