@@ -33,14 +33,14 @@ static size_t scratch_size(const struct kv_cache *c, int link)
     return l->method->scratch_size ? l->method->scratch_size(l->opt, &c->shape, c->cap) : 0;
 }
 
-static void open_layer(struct kv_cache *c, int i)
+static void open_layer(struct kv_cache *c, const struct kernels *kn, int i)
 {
     struct layer *l = &c->layers[i];
     kv_rows_init(&l->rows, &c->shape, c->cap);
     for (int k = 0; k < c->chain->n; k++) {
         const struct kv_link *link = &c->chain->links[k];
         size_t size = link->method->state_size ? link->method->state_size(link->opt, &c->shape) : 0;
-        l->parts[k] = (struct kv_part){link->opt, c->shape, i, xcalloc(1, size),
+        l->parts[k] = (struct kv_part){link->opt, c->shape, i, kn, xcalloc(1, size),
                                        xcalloc(1, scratch_size(c, k))};
     }
 }
@@ -87,7 +87,7 @@ struct kv_cache *kv_cache_new(const struct kv_chain *chain, const struct kv_shap
     c->cap = max_tokens;
     c->layers = xcalloc((size_t)shape->n_layers, sizeof *c->layers);
     for (int l = 0; l < shape->n_layers; l++)
-        open_layer(c, l);
+        open_layer(c, engine->kernels, l);
     open_heads(c);
     if (prompt) {
         struct adopt_job j = {c, prompt};

@@ -26,6 +26,7 @@
 #include <stdint.h>
 
 #include "harness/base/opt.h"
+#include "harness/tensor/kernels.h"
 
 /* Sizes that a cache shares with its model. */
 struct kv_shape {
@@ -65,6 +66,7 @@ struct kv_part {
     const void *opt; // the method's options
     struct kv_shape shape;
     int layer;
+    const struct kernels *kernels;
     void *state;
     void *scratch; // scratch_size() bytes, lost between calls
 };

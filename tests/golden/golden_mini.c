@@ -119,3 +119,15 @@ int golden_mini_full(const char *dir, struct tally *t, struct err *e)
 {
     return run_cases(dir, "full", "[\"full\"]", t, e);
 }
+
+/* Bits 2/2, groups 32, chunk 8, kept shares .25 and .5, window 64, budget 384, from layer 2. */
+int golden_mini_kvo(const char *dir, struct tally *t, struct err *e)
+{
+    return run_cases(dir, "kvo_default_from_layer_2", "[\"kvo\"]", t, e);
+}
+
+int golden_mini_kvo_small(const char *dir, struct tally *t, struct err *e)
+{
+    return run_cases(dir, "kvo_window32_budget64_from_layer_2",
+                     "[{\"kvo\": {\"window\": 32, \"token_budget\": 64}}]", t, e);
+}
