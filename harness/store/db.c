@@ -1,6 +1,7 @@
 #include "harness/store/db.h"
 
 #include <assert.h>
+#include <ctype.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,7 +20,9 @@ enum { BUSY_MS = 30000 };
 struct db {
     sqlite3 *h;
     char *path;
-    char refused[128]; // what the authorizer last said no to
+    const char *sql;   // that is being prepared
+    char refused[128]; // what the authorizer said no to in it
+    bool tidy;         // see tidy_up()
 };
 
 struct stmt {
@@ -99,14 +102,31 @@ static bool folder_writable(const char *path)
     return yes;
 }
 
+static bool has_log(const char *path)
+{
+    char *wal = suffixed_dup(path, "-wal");
+    bool yes = file_exists(wal);
+    free(wal);
+    return yes;
+}
+
 /* A reader of a WAL database needs its -shm file. Where that can neither be found nor made (a
  * read-only folder) and no log is left to apply, nobody can be writing: read the file as it is. */
 static bool is_frozen(const char *path)
 {
-    char *wal = suffixed_dup(path, "-wal");
-    bool frozen = !file_exists(wal) && !folder_writable(path);
-    free(wal);
-    return frozen;
+    return !has_log(path) && !folder_writable(path);
+}
+
+/* A read-only connection makes an empty log and cannot remove it; one that can write removes it as
+ * it closes, unless somebody else has come to use it. */
+static void tidy_up(const char *path)
+{
+    sqlite3 *h = NULL;
+    if (!has_log(path))
+        return;
+    if (sqlite3_open_v2(path, &h, SQLITE_OPEN_READWRITE, NULL) == SQLITE_OK)
+        sqlite3_exec(h, "SELECT count(*) FROM sqlite_schema", NULL, NULL, NULL);
+    sqlite3_close(h);
 }
 
 /* As a URI: the only way to say immutable. */
@@ -145,6 +165,7 @@ int db_open(const char *path, enum db_mode mode, struct db **out, struct err *e)
         return -1;
     struct db *db = xcalloc(1, sizeof *db);
     db->path = xstrdup(path);
+    db->tidy = mode == DB_READONLY && !has_log(path) && !access(path, W_OK);
     int rc = connect(db, mode);
     if (!db->h)
         die("%s: out of memory", path);
@@ -170,6 +191,8 @@ void db_close(struct db *db)
     int rc = sqlite3_close(db->h);
     assert(rc == SQLITE_OK); // else a statement is still open
     (void)rc;
+    if (db->tidy)
+        tidy_up(db->path);
     free(db->path);
     free(db);
 }
@@ -231,38 +254,20 @@ static bool among(const char *const *names, const char *name)
     return false;
 }
 
-static const char *action_name(int action)
+/* The statement's first word: a CREATE, asked of the authorizer, is an INSERT into the schema. */
+static void name_statement(const char *sql, int action, char out[128])
 {
-    static const struct {
-        int action;
-        const char *name;
-    } names[] = {{SQLITE_INSERT, "INSERT"},
-                 {SQLITE_UPDATE, "UPDATE"},
-                 {SQLITE_DELETE, "DELETE"},
-                 {SQLITE_ATTACH, "ATTACH"},
-                 {SQLITE_DETACH, "DETACH"},
-                 {SQLITE_TRANSACTION, "a transaction"},
-                 {SQLITE_SAVEPOINT, "SAVEPOINT"},
-                 {SQLITE_ALTER_TABLE, "ALTER TABLE"},
-                 {SQLITE_REINDEX, "REINDEX"},
-                 {SQLITE_ANALYZE, "ANALYZE"},
-                 {SQLITE_PRAGMA, "PRAGMA"},
-                 {SQLITE_FUNCTION, "function"},
-                 {SQLITE_DROP_TABLE, "DROP"},
-                 {SQLITE_DROP_VIEW, "DROP"},
-                 {SQLITE_DROP_INDEX, "DROP"},
-                 {SQLITE_DROP_TRIGGER, "DROP"},
-                 {SQLITE_CREATE_TABLE, "CREATE"},
-                 {SQLITE_CREATE_VIEW, "CREATE"},
-                 {SQLITE_CREATE_INDEX, "CREATE"},
-                 {SQLITE_CREATE_TRIGGER, "CREATE"},
-                 {SQLITE_CREATE_TEMP_TABLE, "CREATE TEMP"},
-                 {SQLITE_CREATE_TEMP_VIEW, "CREATE TEMP"},
-                 {SQLITE_CREATE_VTABLE, "CREATE VIRTUAL TABLE"}};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (names[i].action == action)
-            return names[i].name;
-    return "that statement";
+    size_t n = 0;
+    sql += strspn(sql, " \t\r\n;(");
+    for (; n < 31 && isalpha((unsigned char)sql[n]); n++)
+        out[n] = (char)toupper((unsigned char)sql[n]);
+    out[n] = 0;
+    if (!n || !strcmp(out, "SELECT") || !strcmp(out, "WITH") || !strcmp(out, "EXPLAIN"))
+        snprintf(out, 128, "%s",
+                 action == SQLITE_INSERT   ? "INSERT"
+                 : action == SQLITE_UPDATE ? "UPDATE"
+                 : action == SQLITE_DELETE ? "DELETE"
+                                           : "that statement");
 }
 
 static bool may_read(int action, const char *first, const char *second)
@@ -288,17 +293,35 @@ static int authorize(void *arg, int action, const char *first, const char *secon
     (void)schema, (void)trigger;
     if (may_read(action, first, second))
         return SQLITE_OK;
-    /* A CREATE also inserts into the schema table: the first refusal says what was asked. */
-    bool named = action == SQLITE_PRAGMA || action == SQLITE_FUNCTION;
-    const char *name = action == SQLITE_PRAGMA ? first : second;
-    if (!*db->refused)
-        snprintf(db->refused, sizeof db->refused, "%s%s%s%s", action_name(action), named ? " " : "",
-                 named ? name : "", action == SQLITE_PRAGMA && second ? " with a value" : "");
+    if (action == SQLITE_PRAGMA)
+        snprintf(db->refused, sizeof db->refused, "PRAGMA %.60s%s", first,
+                 second ? " with a value" : "");
+    else
+        name_statement(db->sql, action, db->refused);
     return SQLITE_DENY;
+}
+
+/* A table-valued function declares its table at its first use, in statements that the authorizer
+ * would refuse: it is used once before. */
+static void meet_functions(struct db *db)
+{
+    static const char *const first_use[] = {
+        "SELECT 1 FROM json_each('[]')",
+        "SELECT 1 FROM json_tree('[]')",
+        "SELECT 1 FROM pragma_table_info('docs')",
+        "SELECT 1 FROM pragma_table_xinfo('docs')",
+        "SELECT 1 FROM pragma_table_list",
+        "SELECT 1 FROM pragma_index_list('docs')",
+        "SELECT 1 FROM pragma_foreign_key_list('docs')",
+        "SELECT 1 FROM pragma_function_list",
+    };
+    for (size_t i = 0; i < sizeof first_use / sizeof *first_use; i++)
+        sqlite3_exec(db->h, first_use[i], NULL, NULL, NULL);
 }
 
 void db_only_read(struct db *db)
 {
+    meet_functions(db);
     sqlite3_db_config(db->h, SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 0, NULL);
     sqlite3_set_authorizer(db->h, authorize, db);
 }
@@ -359,6 +382,7 @@ static int prepare(struct db *db, const char *sql, sqlite3_stmt **h, struct err 
 {
     const char *tail = NULL;
     *db->refused = 0;
+    db->sql = sql;
     int rc = sqlite3_prepare_v2(db->h, sql, -1, h, &tail);
     if (rc != SQLITE_OK)
         return db_error(db, rc, e);
