@@ -16,7 +16,7 @@ struct sample {
     struct text id, input, context, dataset, language;
     struct text *answers;
     size_t n_answers;
-    struct text *classes; // none: NULL, 0
+    struct text *classes; // all_classes null: NULL, 0
     size_t n_classes;
     long length;           // as recorded, in words or characters
     char hash[SHA256_HEX]; // of the record's canonical JSON: its identity
@@ -25,7 +25,9 @@ struct sample {
 struct samples {
     struct sample *list;
     size_t n;
-    char hash[SHA256_HEX]; // of all records in order (of the whole source, also when n was limited)
+    /* Of the whole source, also when n was limited. LongBench: what sha256sum prints for the
+     * .jsonl file. Mini: of what determines the records (generator version, task, seed, words). */
+    char hash[SHA256_HEX];
 };
 
 enum category { CAT_SINGLE_DOC, CAT_MULTI_DOC, CAT_SUMMARY, CAT_FEW_SHOT, CAT_SYNTHETIC, CAT_CODE };
@@ -42,6 +44,7 @@ struct task {
     bool no_chat;         // the chat wrapper is left off
     bool first_line;      // only the first line of a prediction is scored
     bool newline_stop;    // generation also stops at a newline, with at least one new token
+    int max_new_tokens;   // mini; of LongBench's tasks 0, dataset2maxlen.json says it
 };
 
 /* In the order of tasks.def. */
@@ -51,32 +54,39 @@ extern const size_t task_count;
 /* A name with suffix _e is the LongBench-E file of the same task. NULL with an error (and the
  * nearest name) otherwise. */
 const struct task *task_find(const char *name, struct err *e);
+/* LongBench-E has a file for it: name + "_e" is a name, too. */
+bool task_has_e(const struct task *t);
 
 /* What a source needs; unused fields are ignored by the other source. */
 struct data_options {
-    char data_dir[256]; // LongBench: folder with data.zip or data/ and the two configs
+    char data_dir[256]; // LongBench: see longbench.h for what it holds
     int words;          // mini: length asked of the generator
-    long seed;          // mini
+    long seed;          // mini, not negative
 };
 
-/* The first `limit` records of a task (0: all that there are; mini needs a limit). */
+/* The first `limit` records of a task (0: all that there are; mini needs a limit). A file that
+ * breaks the form in these records is refused as a whole: ERR_USER, "file:line: what". */
 int samples_load(struct samples *s, const char *task_name, const struct data_options *o,
                  size_t limit, struct err *e);
 void samples_release(struct samples *s);
 
-/* The task's prompt template (with {context} and {input}), where it is from and how long answers
- * may become. Owned by the caller: template_release(). */
+/* The task's prompt template (with {context} and {input}) and how long answers may become. A
+ * template that Python's format() or this program cannot fill is refused when it is loaded. Owned
+ * by the caller: task_prompt_release(). */
 struct task_prompt {
     struct text template;
-    char hash[SHA256_HEX];
+    char hash[SHA256_HEX]; // of the template
     int max_new_tokens;
 };
 int task_prompt_load(struct task_prompt *p, const char *task_name, const struct data_options *o,
                      struct err *e);
 void task_prompt_release(struct task_prompt *p);
 
-/* Python's template.format(**record): every {context} and {input} replaced, "{{" and "}}" undone. */
+/* Python's template.format(**record): every {context} and {input} replaced, "{{" and "}}" undone.
+ * Text of the record that holds braces is not expanded again. Appends to out. */
 int task_prompt_fill(const struct task_prompt *p, const struct sample *s, struct buf *out,
                      struct err *e);
+/* The refusal of task_prompt_load() alone. */
+int task_prompt_check(struct text template, struct err *e);
 
 #endif

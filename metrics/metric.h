@@ -15,8 +15,8 @@ struct metric {
     const char *name;
     int version;
     const char *summary; // one line
-    /* In [0, 1]. classes: of classification tasks, else none. Error (ERR_ITEM) where the official
-     * code raises. */
+    /* In [0, 1]. classes: of classification tasks, NULL where a record has none (an empty list is
+     * not NULL). Error (ERR_ITEM) where the official code raises. */
     int (*score)(struct text prediction, struct text truth, const struct text *classes,
                  size_t n_classes, double *out, struct err *e);
 };

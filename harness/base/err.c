@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+ERR_PRINTF(3, 0)
 static int err_set(struct err *e, enum err_class class, const char *fmt, va_list ap)
 {
     e->class = class;

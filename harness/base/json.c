@@ -299,6 +299,56 @@ int json_need_int(const struct json *object, const char *key, long min, long max
     return 0;
 }
 
+/* The place of a member or element, as the pointer that holds it; NULL when it cannot be. */
+static struct json **slot(struct json *j, const char *name, size_t n)
+{
+    struct json **p = &j->first;
+    if (j->type == JSON_ARRAY) {
+        char *end;
+        unsigned long i = strtoul(name, &end, 10);
+        if (end != name + n || i >= j->length)
+            return NULL;
+        while (i--)
+            p = &(*p)->next;
+        return p;
+    }
+    if (j->type != JSON_OBJECT)
+        return NULL;
+    while (*p && (strlen((*p)->key) != n || memcmp((*p)->key, name, n)))
+        p = &(*p)->next;
+    if (!*p) {
+        *p = xcalloc(1, sizeof **p);
+        (*p)->type = JSON_OBJECT;
+        (*p)->key = xstrndup(name, n);
+        j->length++;
+    }
+    return p;
+}
+
+int json_set(struct json *root, const char *path, struct json *value, struct err *e)
+{
+    struct json *j = root, **p = NULL;
+    for (const char *name = path;;) {
+        size_t n = strcspn(name, ".");
+        p = n ? slot(j, name, n) : NULL;
+        if (!p) {
+            json_free(value);
+            return err_user(e, "'%s': there is no place '%.*s'", path, (int)(name + n - path), path);
+        }
+        j = *p;
+        if (!name[n])
+            break;
+        name += n + 1;
+    }
+    value->key = j->key;
+    value->next = j->next;
+    *p = value;
+    j->key = NULL;
+    j->next = NULL;
+    json_free(j);
+    return 0;
+}
+
 void json_put_string(struct buf *b, struct text t)
 {
     buf_char(b, '"');

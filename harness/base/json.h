@@ -40,6 +40,11 @@ const struct json *json_need(const struct json *object, const char *key, enum js
 int json_need_int(const struct json *object, const char *key, long min, long max, long *out,
                   struct err *e);
 
+/* Puts value (taken) at a dotted path such as "protocol.bos" or "settings.0.name": members are
+ * replaced or added, objects on the way made; an array's index must be there. ERR_USER otherwise,
+ * and the value is freed. */
+int json_set(struct json *root, const char *path, struct json *value, struct err *e);
+
 /* Writing: a string with its quotes and escapes (non-ASCII stays as it is), a number in the
  * shortest form that reads back equal, and a value in canonical form (keys sorted, no spaces). */
 void json_put_string(struct buf *b, struct text t);

@@ -26,6 +26,7 @@ static void clear_line(void)
     line_open = false;
 }
 
+ERR_PRINTF(2, 0)
 static void say(const char *prefix, const char *fmt, va_list ap)
 {
     clear_line();

@@ -25,7 +25,8 @@ struct tensor {
 
 struct safetensors;
 
-/* One file, or a *.index.json whose shards lie beside it. NULL on error (ERR_USER, names the file). */
+/* One file, or a *.index.json whose shards lie beside it. NULL on error (ERR_USER, names the file).
+ */
 struct safetensors *safetensors_open(const char *path, struct err *e);
 void safetensors_close(struct safetensors *s);
 

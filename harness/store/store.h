@@ -190,6 +190,9 @@ int store_unclaim(struct store *s, int64_t *n, struct err *e);
  * of other machines, of which nobody here can know. Call it before claiming. */
 int store_reclaim(struct store *s, bool others, int64_t *n, struct err *e);
 
+/* Whether an owner, as table job has it, is surely a dead process of this machine. */
+bool store_owner_is_dead(const char *owner);
+
 /* Makes failed jobs ready again; their reasons stay in table failure. */
 int store_retry(struct store *s, int64_t experiment, int64_t *n, struct err *e);
 

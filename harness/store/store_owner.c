@@ -73,3 +73,8 @@ enum store_owner_state store_owner_look(const char *owner)
     /* Without /proc nothing tells it from a later process: leave the job to it. */
     return !*start || !strcmp(start, end + 1) ? OWNER_ALIVE : OWNER_DEAD;
 }
+
+bool store_owner_is_dead(const char *owner)
+{
+    return store_owner_look(owner) == OWNER_DEAD;
+}

@@ -1,0 +1,141 @@
+#include "harness/kv/chain.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "harness/base/mem.h"
+#include "harness/base/near.h"
+
+const char *kv_hook_name(enum kv_hook h)
+{
+    static const char *const names[KV_HOOKS] = {
+        [KV_APPEND] = "append", [KV_OBSERVE] = "observe", [KV_ORDER] = "order",
+        [KV_CODEC] = "codec",   [KV_SELECT] = "select",
+    };
+    assert(h < KV_HOOKS);
+    return names[h];
+}
+
+const struct kv_method *kv_method_find(const char *name, struct err *e)
+{
+    const char *names[64];
+    char hint[128];
+    size_t n = 0;
+    for (; kv_method_all[n] && n < 64; n++) {
+        names[n] = kv_method_all[n]->name;
+        if (!strcmp(names[n], name))
+            return kv_method_all[n];
+    }
+    err_user(e, "unknown method '%s'%s (kvlab list methods)", name, near_hint(hint, name, names, n));
+    return NULL;
+}
+
+static int claim_hooks(struct kv_chain *c, int link, const char *where, struct err *e)
+{
+    const struct kv_method *m = c->links[link].method;
+    for (int h = 0; h < KV_HOOKS; h++) {
+        if (!(m->hooks & 1u << h))
+            continue;
+        if (c->owner[h] >= 0)
+            return err_user(e, "%s: '%s' and '%s' both fill the hook '%s': a chain takes one of them",
+                            where, c->links[c->owner[h]].method->name, m->name, kv_hook_name(h));
+        c->owner[h] = link;
+    }
+    return 0;
+}
+
+static int read_link(struct kv_chain *c, const struct json *entry, const char *where, struct err *e)
+{
+    struct kv_link *l = &c->links[c->n];
+    const struct json *options = NULL;
+    const char *name = NULL;
+    if (json_type(entry) == JSON_STRING) {
+        name = json_string(entry).s;
+    } else if (json_type(entry) == JSON_OBJECT && json_length(entry) == 1) {
+        options = json_first(entry);
+        name = json_key(options);
+    }
+    if (!name)
+        return err_user(e, "%s: an entry of a chain is a method's name or {\"name\": {options}}", where);
+    const struct kv_method *m = kv_method_find(name, e);
+    if (!m)
+        return err_in(e, "%s", where);
+    l->method = m;
+    l->opt = xcalloc(1, m->opt_size);
+    c->n++;
+    struct buf place;
+    buf_init(&place);
+    buf_printf(&place, "%s: %s", where, name);
+    static const struct opt none[] = {{0}};
+    const struct opt *table = m->options ? m->options : none;
+    opt_defaults(table, l->opt);
+    int rc = options ? opt_read(table, l->opt, options, place.s, e) : 0;
+    buf_release(&place);
+    return rc ? rc : claim_hooks(c, c->n - 1, where, e);
+}
+
+int kv_chain_read(struct kv_chain *c, const struct json *list, const char *where, struct err *e)
+{
+    *c = (struct kv_chain){0};
+    for (int h = 0; h < KV_HOOKS; h++)
+        c->owner[h] = -1;
+    if (json_type(list) != JSON_ARRAY || json_length(list) == 0)
+        return err_user(e, "%s: a chain is a list of at least one method", where);
+    for (const struct json *m = json_first(list); m; m = json_next(m)) {
+        if (c->n == KV_CHAIN_MAX) {
+            kv_chain_release(c);
+            return err_user(e, "%s: a chain has at most %d methods", where, KV_CHAIN_MAX);
+        }
+        if (read_link(c, m, where, e)) {
+            kv_chain_release(c);
+            return -1;
+        }
+    }
+    return 0;
+}
+
+void kv_chain_release(struct kv_chain *c)
+{
+    for (int i = 0; i < c->n; i++)
+        free(c->links[i].opt);
+    c->n = 0;
+}
+
+int kv_chain_check(const struct kv_chain *c, const struct kv_shape *shape, const char *where,
+                   struct err *e)
+{
+    for (int i = 0; i < c->n; i++)
+        if (c->links[i].method->check && c->links[i].method->check(c->links[i].opt, shape, e))
+            return err_in(e, "%s: %s", where, c->links[i].method->name);
+    return 0;
+}
+
+void kv_chain_canonical(const struct kv_chain *c, struct buf *out)
+{
+    buf_char(out, '[');
+    for (int i = 0; i < c->n; i++) {
+        const struct kv_method *m = c->links[i].method;
+        buf_printf(out, "%s{\"%s\":", i ? "," : "", m->name);
+        if (m->options)
+            opt_put_json(m->options, c->links[i].opt, out);
+        else
+            buf_str(out, "{}");
+        buf_printf(out, ",\"version\":%d}", m->version);
+    }
+    buf_char(out, ']');
+}
+
+const struct kv_method *kv_chain_method(const struct kv_chain *c, enum kv_hook h)
+{
+    return c->owner[h] < 0 ? NULL : c->links[c->owner[h]].method;
+}
+
+void kv_chain_class(const struct kv_chain *c, struct buf *out)
+{
+    const struct kv_method *m = kv_chain_method(c, KV_APPEND);
+    if (m)
+        m->class_key(c->links[c->owner[KV_APPEND]].opt, out);
+    else
+        buf_str(out, "plain");
+}

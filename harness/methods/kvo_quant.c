@@ -1,0 +1,419 @@
+#include "harness/methods/kvo_quant.h"
+
+#include <assert.h>
+#include <math.h>
+#include <string.h>
+
+enum { KEY_BASE_BITS = 8 }; // salient keys, and every appended key
+
+/* A grid of codes low..high; both are exact as float. */
+struct grid {
+    float low, high;
+};
+
+static struct grid grid_of(int bits, bool symmetric)
+{
+    float half = (float)(1 << (bits - 1));
+    if (symmetric)
+        return (struct grid){-half, half - 1};
+    return (struct grid){0, 2 * half - 1};
+}
+
+int kvo_lowest(int bits, bool symmetric)
+{
+    return symmetric ? -(1 << (bits - 1)) : 0;
+}
+
+int kvo_pruned(const struct kvo_quant *q)
+{
+    return q->bits >= KVO_BITS_OFF ? 0 : (int)(q->group * (1 - q->kept));
+}
+
+int kvo_key_kept(const struct kvo_quant *key)
+{
+    return key->group - kvo_pruned(key);
+}
+
+int kvo_value_kept(const struct kvo_quant *value)
+{
+    return value->group - value->group / value->chunk - kvo_pruned(value);
+}
+
+/* What keys and values both ask for. */
+static int check(const struct kvo_quant *q, const char *what, int window, struct err *e)
+{
+    if (q->bits < 1 || (q->bits > KVO_BITS_MAX && q->bits < KVO_BITS_OFF))
+        return err_user(e, "%s_bits %d: 1 to %d, or %d for no compression", what, q->bits,
+                        KVO_BITS_MAX, KVO_BITS_OFF);
+    if (q->symmetric && q->bits == 1)
+        return err_user(e, "%s_bits 1 with %s_symmetric: a grid of -1 and 0 has no scale", what,
+                        what);
+    if (q->group < 1 || q->group > KVO_GROUP_MAX)
+        return err_user(e, "%s_group %d: 1 to %d", what, q->group, KVO_GROUP_MAX);
+    if (q->chunk < 1 || window % q->chunk)
+        return err_user(e, "%s_chunk %d does not divide the window %d", what, q->chunk, window);
+    if (!(q->kept >= 0 && q->kept <= 1))
+        return err_user(e, "%s_kept %g: 0 to 1", what, q->kept);
+    if (!(q->clip > 0 && q->clip <= 1))
+        return err_user(e, "%s_clip %g: above 0, at most 1", what, q->clip);
+    return 0;
+}
+
+int kvo_key_check(const struct kvo_quant *key, int n_channels, int window, struct err *e)
+{
+    if (check(key, "key", window, e))
+        return -1;
+    if (n_channels % key->group)
+        return err_user(e, "key_group %d does not divide the %d key channels of a layer",
+                        key->group, n_channels);
+    return 0;
+}
+
+int kvo_value_check(const struct kvo_quant *value, int window, struct err *e)
+{
+    if (check(value, "value", window, e))
+        return -1;
+    if (window % value->group)
+        return err_user(e, "value_group %d does not divide the window %d", value->group, window);
+    if (value->group % value->chunk)
+        return err_user(e, "value_chunk %d does not divide value_group %d", value->chunk,
+                        value->group);
+    if (value->bits < KVO_BITS_OFF && kvo_value_kept(value) < 0)
+        return err_user(e, "value_kept %g: at least 1 / value_chunk, the salient tokens' share",
+                        value->kept);
+    return 0;
+}
+
+/* s = max(s, 1e-5), and NaN stays: 0 / 0 of a symmetric 1-bit grid does, as in the authors' code.
+ */
+static float at_least_tiny(float s)
+{
+    return s < 1e-5f ? 1e-5f : s;
+}
+
+/* In independent lanes, for speed; NaN anywhere makes max NaN, so it is not hidden by a code. */
+static void range_of(float *min, float *max, const float *x, int n)
+{
+    enum { LANES = 8 };
+    float lo[LANES], hi[LANES];
+    int nan[LANES] = {0}, i = 0, any = 0;
+    for (int j = 0; j < LANES; j++)
+        lo[j] = hi[j] = x[j < n ? j : 0];
+    for (; i + LANES <= n; i += LANES)
+        for (int j = 0; j < LANES; j++) {
+            float v = x[i + j];
+            hi[j] = v > hi[j] ? v : hi[j];
+            lo[j] = v < lo[j] ? v : lo[j];
+            nan[j] |= v != v;
+        }
+    for (; i < n; i++) {
+        hi[0] = x[i] > hi[0] ? x[i] : hi[0];
+        lo[0] = x[i] < lo[0] ? x[i] : lo[0];
+        any |= x[i] != x[i];
+    }
+    *max = hi[0], *min = lo[0];
+    for (int j = 0; j < LANES; j++) {
+        *max = hi[j] > *max ? hi[j] : *max;
+        *min = lo[j] < *min ? lo[j] : *min;
+        any |= nan[j];
+    }
+    *max = any ? NAN : *max;
+}
+
+/* Clipping multiplies both ends, so it widens a range that lies above or below zero. */
+static struct kvo_pair pair_of(const float *x, int n, struct grid g, const struct kvo_quant *q)
+{
+    float max, min;
+    range_of(&min, &max, x, n);
+    float clip = (float)q->clip;
+    if (q->clip < 1) {
+        max *= clip;
+        min *= clip;
+    }
+    if (q->symmetric) // by the signed maximum, not by max |x|
+        return (struct kvo_pair){at_least_tiny(max / g.high), 0};
+    return (struct kvo_pair){at_least_tiny((max - min) / g.high), min};
+}
+
+/* Clamping first gives the same as rounding first, the ends being whole; then adding 1.5 * 2^23
+ * rounds to even, as rintf does but inline. NaN becomes the lowest code. */
+static int code_of(float x, struct kvo_pair p, struct grid g)
+{
+    const float whole = 0x1.8p23f;
+    float q = (x - p.zero) / p.scale;
+    q = q > g.low ? q : g.low;
+    q = q < g.high ? q : g.high;
+    return (int)((q + whole) - whole - g.low);
+}
+
+static void encode(uint8_t *codes, const float *x, int n, struct kvo_pair p, struct grid g)
+{
+    for (int i = 0; i < n; i++)
+        codes[i] = (uint8_t)code_of(x[i], p, g);
+}
+
+struct kvo_pair kvo_encode(uint8_t *codes, const float *x, int n, int bits,
+                           const struct kvo_quant *q)
+{
+    assert(n > 0 && bits >= 1 && bits <= KVO_BITS_MAX);
+    struct grid g = grid_of(bits, q->symmetric);
+    struct kvo_pair p = pair_of(x, n, g, q);
+    encode(codes, x, n, p, g);
+    return p;
+}
+
+void kvo_decode(float *x, const uint8_t *codes, struct kvo_pair pair, int n, int bits,
+                const struct kvo_quant *q)
+{
+    float low = grid_of(bits, q->symmetric).low;
+    for (int i = 0; i < n; i++)
+        x[i] = ((float)codes[i] + low) * pair.scale + pair.zero;
+}
+
+/* |x| as a whole number in the same order; NaN above everything, as torch's topk has it. */
+static uint32_t magnitude(float x)
+{
+    uint32_t u;
+    memcpy(&u, &x, sizeof u);
+    return u & 0x7FFFFFFF;
+}
+
+/* Moves what is below limit to the front of a[from..to-1] and returns where it ends. No branch to
+ * mispredict: this is where compression would spend most of its time. */
+static int below(uint32_t *a, int from, int to, uint32_t limit)
+{
+    int end = from;
+    for (int i = from; i < to; i++) {
+        uint32_t x = a[i];
+        a[i] = a[end];
+        a[end] = x;
+        end += x < limit;
+    }
+    return end;
+}
+
+/* The k-th smallest (from 0) of a[0..n-1], which is reordered. Equal ones leave at once, since few
+ * bits make few distinct magnitudes. */
+static uint32_t kth_smallest(uint32_t *a, int n, int k)
+{
+    for (int from = 0, to = n;;) {
+        uint32_t pivot = a[from + (to - from) / 2];
+        int less = below(a, from, to, pivot);
+        if (k < less) {
+            to = less;
+            continue;
+        }
+        from = below(a, less, to, pivot + 1);
+        if (k < from)
+            return pivot;
+    }
+}
+
+/*
+ * kept[i] = 0 for the n_drop entries of least |x|, of equal ones the lowest index first: what topk
+ * does on CUDA, where the authors ran. With few bits most cuts fall between equal magnitudes, so
+ * this rule decides which entries go, as much as their size does.
+ */
+static void prune(uint8_t *kept, const float *x, int n, int n_drop)
+{
+    uint32_t a[KVO_GROUP_MAX];
+    memset(kept, 1, (size_t)n);
+    if (n_drop == 0)
+        return;
+    for (int i = 0; i < n; i++)
+        a[i] = magnitude(x[i]);
+    uint32_t cut = kth_smallest(a, n, n_drop - 1);
+    int ties = n_drop;
+    for (int i = 0; i < n; i++)
+        ties -= magnitude(x[i]) < cut;
+    for (int i = 0; i < n; i++) {
+        uint32_t m = magnitude(x[i]);
+        int tie = m == cut && ties > 0;
+        ties -= tie;
+        kept[i] = !(m < cut || tie);
+    }
+}
+
+void kvo_key_encode(struct kvo_group *out, const float *x, const float *base,
+                    const struct kvo_quant *key)
+{
+    float d[KVO_GROUP_MAX];
+    int n = key->group;
+    assert(n >= 1 && n <= KVO_GROUP_MAX);
+    for (int i = 0; i < n; i++)
+        d[i] = x[i] - base[i];
+    out->pair = kvo_encode(out->codes, d, n, key->bits, key);
+    /* Magnitudes after quantization decide, not those of the differences themselves. */
+    kvo_decode(d, out->codes, out->pair, n, key->bits, key);
+    prune(out->kept, d, n, kvo_pruned(key));
+}
+
+/* A pruned channel has the salient token's value. */
+void kvo_key_decode(float *x, const struct kvo_group *in, const float *base,
+                    const struct kvo_quant *key)
+{
+    kvo_decode(x, in->codes, in->pair, key->group, key->bits, key);
+    for (int i = 0; i < key->group; i++)
+        x[i] = base[i] + (in->kept[i] ? x[i] : 0);
+}
+
+/* Salient values use twice the bits over the range of the others, so they have no pair of their
+ * own: multiply first, then divide. */
+static struct kvo_pair base_pair(struct kvo_pair p, const struct kvo_quant *value)
+{
+    float high = grid_of(value->bits, value->symmetric).high;
+    float base_high = grid_of(2 * value->bits, value->symmetric).high;
+    p.scale = at_least_tiny((p.scale * high) / base_high);
+    return p;
+}
+
+/* Pruning among the others only: the authors let the salient positions, zeroed, take part and so
+ * go first. Where values that decode to 0 tie with them the masks differ and the values do not,
+ * and this way every group keeps equally many. */
+static void prune_values(uint8_t *kept, const float *v, const struct kvo_quant *value)
+{
+    float others[KVO_GROUP_MAX];
+    uint8_t kept_others[KVO_GROUP_MAX];
+    int n = value->chunk - 1, n_chunks = value->group / value->chunk;
+    for (int j = 0; j < n_chunks; j++)
+        memcpy(others + j * n, v + j * value->chunk + 1, (size_t)n * sizeof *v);
+    prune(kept_others, others, n_chunks * n, kvo_pruned(value));
+    for (int j = 0; j < n_chunks; j++) {
+        kept[j * value->chunk] = 0;
+        memcpy(kept + j * value->chunk + 1, kept_others + j * n, (size_t)n);
+    }
+}
+
+void kvo_value_encode(struct kvo_group *out, const float *v, const struct kvo_quant *value)
+{
+    float x[KVO_GROUP_MAX];
+    int n = value->group;
+    assert(n <= KVO_GROUP_MAX && n % value->chunk == 0);
+    memcpy(x, v, (size_t)n * sizeof *x);
+    for (int i = 0; i < n; i += value->chunk) // before the range is taken: 0 is always in it
+        x[i] = 0;
+    out->pair = kvo_encode(out->codes, x, n, value->bits, value);
+    kvo_decode(x, out->codes, out->pair, n, value->bits, value);
+    prune_values(out->kept, x, value);
+    struct grid g = grid_of(2 * value->bits, value->symmetric);
+    struct kvo_pair p = base_pair(out->pair, value);
+    for (int j = 0; j < n / value->chunk; j++) // beyond the range of the others they saturate
+        out->base[j] = (uint16_t)code_of(v[j * value->chunk], p, g);
+}
+
+/* A pruned value is 0. */
+void kvo_value_decode(float *v, const struct kvo_group *in, const struct kvo_quant *value)
+{
+    kvo_decode(v, in->codes, in->pair, value->group, value->bits, value);
+    for (int i = 0; i < value->group; i++)
+        v[i] = in->kept[i] ? v[i] : 0;
+    float low = grid_of(2 * value->bits, value->symmetric).low;
+    struct kvo_pair p = base_pair(in->pair, value);
+    for (int j = 0; j < value->group / value->chunk; j++)
+        v[j * value->chunk] = ((float)in->base[j] + low) * p.scale + p.zero;
+}
+
+/* The rest of channel c's head in row t, at most n channels: where it is and how many. */
+static float *channel_run(const struct kvo_rows *r, int t, int c, int n, int *run)
+{
+    int h = c / r->head_dim, d = c % r->head_dim;
+    *run = n < r->head_dim - d ? n : r->head_dim - d;
+    return r->x + (size_t)h * r->head_stride + (size_t)t * r->row_stride + d;
+}
+
+/* Channels c..c+n-1 of row t, over the borders of heads. */
+static void get_channels(float *x, const struct kvo_rows *r, int t, int c, int n)
+{
+    for (int run, i = 0; i < n; i += run) {
+        const float *from = channel_run(r, t, c + i, n - i, &run);
+        memcpy(x + i, from, (size_t)run * sizeof *x);
+    }
+}
+
+static void put_channels(const struct kvo_rows *r, int t, int c, const float *x, int n)
+{
+    for (int run, i = 0; i < n; i += run) {
+        float *to = channel_run(r, t, c + i, n - i, &run);
+        memcpy(to, x + i, (size_t)run * sizeof *x);
+    }
+}
+
+/* Leaves the decoded values in x too. */
+static void int8_channels(float *x, const struct kvo_rows *k, int t, int c,
+                          const struct kvo_quant *key)
+{
+    uint8_t codes[KVO_GROUP_MAX];
+    get_channels(x, k, t, c, key->group);
+    struct kvo_pair p = kvo_encode(codes, x, key->group, KEY_BASE_BITS, key);
+    kvo_decode(x, codes, p, key->group, KEY_BASE_BITS, key);
+    put_channels(k, t, c, x, key->group);
+}
+
+void kvo_int8_rows(const struct kvo_rows *k, int from, int to, const struct kvo_quant *key)
+{
+    float x[KVO_GROUP_MAX];
+    assert(key->group <= KVO_GROUP_MAX && k->n_heads * k->head_dim % key->group == 0);
+    for (int t = from; t < to; t++)
+        for (int c = 0; c < k->n_heads * k->head_dim; c += key->group)
+            int8_channels(x, k, t, c, key);
+}
+
+/* At 16 bits a row becomes base + (x - base), one rounding away from x. */
+static void key_channels(const struct kvo_rows *k, int t, int c, const float *base,
+                         const struct kvo_quant *key)
+{
+    float x[KVO_GROUP_MAX];
+    uint8_t codes[KVO_GROUP_MAX], kept[KVO_GROUP_MAX];
+    struct kvo_group g = {.codes = codes, .kept = kept};
+    get_channels(x, k, t, c, key->group);
+    if (key->bits < KVO_BITS_OFF) {
+        kvo_key_encode(&g, x, base, key);
+        kvo_key_decode(x, &g, base, key);
+    } else {
+        for (int i = 0; i < key->group; i++)
+            x[i] = base[i] + (x[i] - base[i]);
+    }
+    put_channels(k, t, c, x, key->group);
+}
+
+void kvo_key_rows(const struct kvo_rows *k, int from, int to, const struct kvo_quant *key)
+{
+    float base[KVO_GROUP_MAX];
+    /* The salient row's own difference is 0 on every grid but this one, where it is 0 / 0. */
+    int first = key->symmetric && key->bits == 1 ? 0 : 1;
+    assert(key->group <= KVO_GROUP_MAX && k->n_heads * k->head_dim % key->group == 0);
+    assert((to - from) % key->chunk == 0);
+    for (int t = from; t < to; t += key->chunk)
+        for (int c = 0; c < k->n_heads * k->head_dim; c += key->group) {
+            int8_channels(base, k, t, c, key);
+            for (int i = first; i < key->chunk; i++)
+                key_channels(k, t + i, c, base, key);
+        }
+}
+
+/* One channel: v points at its entry of the group's first row. */
+static void value_channel(float *v, size_t stride, const struct kvo_quant *value)
+{
+    float x[KVO_GROUP_MAX];
+    uint8_t codes[KVO_GROUP_MAX], kept[KVO_GROUP_MAX];
+    uint16_t base[KVO_GROUP_MAX];
+    struct kvo_group g = {.codes = codes, .kept = kept, .base = base};
+    for (int i = 0; i < value->group; i++)
+        x[i] = v[(size_t)i * stride];
+    kvo_value_encode(&g, x, value);
+    kvo_value_decode(x, &g, value);
+    for (int i = 0; i < value->group; i++)
+        v[(size_t)i * stride] = x[i];
+}
+
+void kvo_value_rows(const struct kvo_rows *v, int from, int to, const struct kvo_quant *value)
+{
+    if (value->bits >= KVO_BITS_OFF)
+        return;
+    assert(value->group <= KVO_GROUP_MAX && (to - from) % value->group == 0);
+    for (int h = 0; h < v->n_heads; h++)
+        for (int t = from; t < to; t += value->group)
+            for (int d = 0; d < v->head_dim; d++)
+                value_channel(v->x + (size_t)h * v->head_stride + (size_t)t * v->row_stride + d,
+                              v->row_stride, value);
+}

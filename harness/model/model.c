@@ -1,0 +1,363 @@
+/*
+ * Llama's forward pass: RMSNorm, rotary positions, attention, SwiGLU (Touvron et al. 2023), as
+ * transformers' LlamaForCausalLM computes it.
+ */
+#include "harness/model/model.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "harness/base/hash.h"
+#include "harness/base/mem.h"
+#include "harness/model/weights.h"
+#include "harness/tensor/gemm.h"
+
+enum { ROWS_BLOCK = 16 }; // rows of one task of the row-wise loops
+
+struct model {
+    struct model_config config;
+    struct weights *weights;
+    struct tokenizer *tokenizer;
+    struct kv_shape shape;
+    struct kv_engine engine;
+    struct gemm gemm;
+    float *cos, *sin; // [max_positions][head_dim / 2]
+    /* Activations of up to MODEL_BATCH_MAX tokens. */
+    float *x, *normed; // [][hidden]
+    float *q, *mixed;  // [][n_heads * head_dim]
+    float *k, *v;      // [][n_kv_heads * head_dim]
+    float *gate, *up;  // [][mlp]
+    int *positions;    // []
+};
+
+/* The angles as transformers has them: inverse frequencies and products in f32. */
+static void fill_rope(struct model *m, double factor)
+{
+    int half = m->shape.head_dim / 2;
+    size_t n = mem_size((size_t)m->config.max_positions, (size_t)half);
+    m->cos = mem_aligned(mem_size(n, sizeof(float)));
+    m->sin = mem_aligned(mem_size(n, sizeof(float)));
+    for (int i = 0; i < half; i++) {
+        float inverse = (float)(1.0 / (float)pow(m->config.rope_theta,
+                                                 (float)(2 * i) / (float)m->shape.head_dim));
+        for (int t = 0; t < m->config.max_positions; t++) {
+            float angle = (float)t / (float)factor * inverse;
+            m->cos[(size_t)t * (size_t)half + (size_t)i] = (float)cos(angle);
+            m->sin[(size_t)t * (size_t)half + (size_t)i] = (float)sin(angle);
+        }
+    }
+}
+
+static float *rows_new(int width)
+{
+    return mem_aligned(mem_size((size_t)width * MODEL_BATCH_MAX, sizeof(float)));
+}
+
+static void open_buffers(struct model *m)
+{
+    const struct model_config *c = &m->config;
+    int width = c->n_heads * c->head_dim, widest = c->hidden;
+    widest = width > widest ? width : widest;
+    widest = c->mlp > widest ? c->mlp : widest;
+    m->x = rows_new(c->hidden);
+    m->normed = rows_new(c->hidden);
+    m->q = rows_new(width);
+    m->mixed = rows_new(width);
+    m->k = rows_new(c->n_kv_heads * c->head_dim);
+    m->v = rows_new(c->n_kv_heads * c->head_dim);
+    m->gate = rows_new(c->mlp);
+    m->up = rows_new(c->mlp);
+    m->positions = xcalloc(MODEL_BATCH_MAX, sizeof *m->positions);
+    gemm_init(&m->gemm, m->engine.pool, m->engine.kernels, m->engine.plain, widest);
+}
+
+static int open_engine(struct model *m, const struct model_options *o, struct err *e)
+{
+    const struct kernels *kn = o->reference ? &kernels_plain : kernels_best();
+    if (o->kernels && !o->reference && !(kn = kernels_named(o->kernels)))
+        return err_user(e, "kernels '%s': there are none, or this processor lacks them", o->kernels);
+    m->engine = (struct kv_engine){pool_new(o->threads), kn, o->reference};
+    return 0;
+}
+
+struct model *model_open_bare(const char *dir, const struct model_options *o, struct err *e)
+{
+    struct model *m = xcalloc(1, sizeof *m);
+    struct model_config *c = &m->config;
+    if (model_config_read(dir, c, e))
+        goto fail;
+    m->weights = weights_open(dir, c, e);
+    if (!m->weights || open_engine(m, o, e))
+        goto fail;
+    m->shape = (struct kv_shape){c->n_layers, c->n_heads, c->n_kv_heads, c->head_dim};
+    if (o->rope_factor > 0)
+        c->rope_factor = o->rope_factor;
+    if (o->max_positions > 0)
+        c->max_positions = o->max_positions;
+    fill_rope(m, c->rope_factor);
+    open_buffers(m);
+    return m;
+fail:
+    model_close(m);
+    return NULL;
+}
+
+struct model *model_open(const char *dir, const struct model_options *o, struct err *e)
+{
+    struct model *m = model_open_bare(dir, o, e);
+    if (!m)
+        return NULL;
+    m->tokenizer = tokenizer_open(dir, e);
+    if (m->tokenizer && !tokenizer_fits(m->tokenizer, &m->config, e))
+        return m;
+    model_close(m);
+    return NULL;
+}
+
+void model_close(struct model *m)
+{
+    if (!m)
+        return;
+    float *const buffers[] = {m->cos, m->sin, m->x, m->normed, m->q, m->mixed,
+                              m->k,   m->v,   m->gate, m->up};
+    for (size_t i = 0; i < sizeof buffers / sizeof *buffers; i++)
+        free(buffers[i]);
+    free(m->positions);
+    gemm_release(&m->gemm);
+    pool_free(m->engine.pool);
+    tokenizer_close(m->tokenizer);
+    weights_close(m->weights);
+    free(m);
+}
+
+const struct model_config *model_get_config(const struct model *m)
+{
+    return &m->config;
+}
+
+const struct tokenizer *model_get_tokenizer(const struct model *m)
+{
+    return m->tokenizer;
+}
+
+const struct kv_shape *model_shape(const struct model *m)
+{
+    return &m->shape;
+}
+
+const struct kv_engine *model_engine(const struct model *m)
+{
+    return &m->engine;
+}
+
+size_t model_parameters(const struct model *m)
+{
+    return weights_parameters(m->weights);
+}
+
+enum dtype model_weights_dtype(const struct model *m)
+{
+    return m->weights->layers[0].q.dtype;
+}
+
+int model_hash_weights(const struct model *m, char out[65], struct err *e)
+{
+    const char *const *paths;
+    size_t n = safetensors_files(m->weights->file, &paths);
+    struct buf all;
+    buf_init(&all);
+    for (size_t i = 0; i < n; i++) {
+        if (hash_sha256_file(paths[i], out, e)) {
+            buf_release(&all);
+            return -1;
+        }
+        buf_str(&all, out);
+    }
+    if (n > 1)
+        hash_sha256(text_buf(&all), out);
+    buf_release(&all);
+    return 0;
+}
+
+/* ---- row-wise loops, shared out in blocks of rows ---- */
+
+struct rows_job {
+    struct model *m;
+    int n;
+    const float *weight;
+    float *out;
+    const float *in;
+    void (*row)(struct rows_job *j, int i);
+};
+
+static void rows_block(void *arg, int item, int worker)
+{
+    struct rows_job *j = arg;
+    int end = (item + 1) * ROWS_BLOCK < j->n ? (item + 1) * ROWS_BLOCK : j->n;
+    (void)worker;
+    for (int i = item * ROWS_BLOCK; i < end; i++)
+        j->row(j, i);
+}
+
+static void for_rows(struct model *m, int n, void (*row)(struct rows_job *, int), float *out,
+                     const float *in, const float *weight)
+{
+    struct rows_job j = {m, n, weight, out, in, row};
+    pool_run(m->engine.pool, (n + ROWS_BLOCK - 1) / ROWS_BLOCK, rows_block, &j);
+}
+
+static void norm_row(struct rows_job *j, int i)
+{
+    size_t hidden = (size_t)j->m->config.hidden, at = (size_t)i * hidden;
+    j->m->engine.kernels->rmsnorm(j->out + at, j->in + at, j->weight, (int)hidden,
+                                  (float)j->m->config.rms_eps);
+}
+
+static void rope_row(struct rows_job *j, int i)
+{
+    struct model *m = j->m;
+    int d = m->shape.head_dim, half = d / 2;
+    size_t angle = (size_t)m->positions[i] * (size_t)half;
+    for (int h = 0; h < m->shape.n_heads; h++)
+        m->engine.kernels->rope(m->q + ((size_t)i * (size_t)m->shape.n_heads + (size_t)h) * (size_t)d,
+                                m->cos + angle, m->sin + angle, half);
+    for (int h = 0; h < m->shape.n_kv_heads; h++)
+        m->engine.kernels->rope(
+            m->k + ((size_t)i * (size_t)m->shape.n_kv_heads + (size_t)h) * (size_t)d, m->cos + angle,
+            m->sin + angle, half);
+}
+
+static void add_row(struct rows_job *j, int i)
+{
+    size_t hidden = (size_t)j->m->config.hidden, at = (size_t)i * hidden;
+    j->m->engine.kernels->add(j->out + at, j->in + at, (int)hidden);
+}
+
+static void silu_row(struct rows_job *j, int i)
+{
+    size_t mlp = (size_t)j->m->config.mlp, at = (size_t)i * mlp;
+    j->m->engine.kernels->silu_mul(j->out + at, j->in + at, (int)mlp);
+}
+
+/* ---- the layers ---- */
+
+/* Prefill multiplies by BLAS, a step by the decode kernels, whose rows do not depend on n. */
+typedef void product(struct gemm *g, float *out, const float *x, int n, const struct matrix *w);
+
+static void embed(struct model *m, const int32_t *ids, int n)
+{
+    const struct matrix *w = &m->weights->embed;
+    for (int i = 0; i < n; i++) {
+        float *row = m->x + (size_t)i * (size_t)w->cols;
+        assert(ids[i] >= 0 && ids[i] < w->rows);
+        if (w->dtype == DT_F32)
+            memcpy(row, matrix_row(w, ids[i]), (size_t)w->cols * sizeof *row);
+        else if (w->dtype == DT_F16)
+            m->engine.kernels->widen_f16(row, matrix_row(w, ids[i]), w->cols);
+        else
+            m->engine.kernels->widen_bf16(row, matrix_row(w, ids[i]), w->cols);
+    }
+}
+
+static void project_qkv(struct model *m, product *multiply, int layer, int n)
+{
+    const struct layer_weights *w = &m->weights->layers[layer];
+    for_rows(m, n, norm_row, m->normed, m->x, w->attn_norm);
+    multiply(&m->gemm, m->q, m->normed, n, &w->q);
+    multiply(&m->gemm, m->k, m->normed, n, &w->k);
+    multiply(&m->gemm, m->v, m->normed, n, &w->v);
+    for_rows(m, n, rope_row, NULL, NULL, NULL);
+}
+
+/* From the attention of n tokens (m->mixed) to the end of the layer. */
+static void finish_layer(struct model *m, product *multiply, int layer, int n)
+{
+    const struct layer_weights *w = &m->weights->layers[layer];
+    multiply(&m->gemm, m->normed, m->mixed, n, &w->o);
+    for_rows(m, n, add_row, m->x, m->normed, NULL);
+    for_rows(m, n, norm_row, m->normed, m->x, w->mlp_norm);
+    multiply(&m->gemm, m->gate, m->normed, n, &w->gate);
+    multiply(&m->gemm, m->up, m->normed, n, &w->up);
+    for_rows(m, n, silu_row, m->gate, m->up, NULL);
+    multiply(&m->gemm, m->normed, m->gate, n, &w->down);
+    for_rows(m, n, add_row, m->x, m->normed, NULL);
+}
+
+static void head(struct model *m, int n, float *logits)
+{
+    for_rows(m, n, norm_row, m->normed, m->x, m->weights->final_norm);
+    gemm_decode(&m->gemm, logits, m->normed, n, &m->weights->head);
+}
+
+/* In the last layer only the prompt's last token goes on: the rest has left its keys and values. */
+static int keep_last(struct model *m, int n, bool last_chunk)
+{
+    size_t hidden = (size_t)m->config.hidden;
+    size_t width = (size_t)m->shape.n_heads * (size_t)m->shape.head_dim;
+    if (!last_chunk)
+        return 0;
+    memmove(m->x, m->x + (size_t)(n - 1) * hidden, hidden * sizeof *m->x);
+    memmove(m->mixed, m->mixed + (size_t)(n - 1) * width, width * sizeof *m->mixed);
+    return 1;
+}
+
+static void prefill_chunk(struct model *m, const int32_t *ids, int n, struct kv_prefill *p,
+                          bool last_chunk)
+{
+    int start = kv_prefill_length(p), last = m->config.n_layers - 1;
+    for (int i = 0; i < n; i++)
+        m->positions[i] = start + i;
+    embed(m, ids, n);
+    for (int layer = 0; layer <= last; layer++) {
+        project_qkv(m, gemm_weights, layer, n);
+        kv_prefill_attend(p, layer, m->q, m->k, m->v, n, m->mixed);
+        int left = layer == last ? keep_last(m, n, last_chunk) : n;
+        if (left)
+            finish_layer(m, gemm_weights, layer, left);
+    }
+    kv_prefill_advance(p, n);
+}
+
+void model_prefill(struct model *m, const int32_t *ids, int n, struct kv_prefill *p, float *logits)
+{
+    assert(n > 0 && n <= m->config.max_positions && kv_prefill_length(p) == 0);
+    for (int at = 0; at < n; at += MODEL_BATCH_MAX) {
+        int chunk = n - at < MODEL_BATCH_MAX ? n - at : MODEL_BATCH_MAX;
+        prefill_chunk(m, ids + at, chunk, p, at + chunk == n);
+    }
+    head(m, 1, logits);
+}
+
+void model_step(struct model *m, const int32_t *ids, struct kv_cache *const *caches, int n,
+                float *logits)
+{
+    assert(n > 0 && n <= MODEL_BATCH_MAX);
+    for (int i = 0; i < n; i++) {
+        m->positions[i] = kv_cache_length(caches[i]);
+        assert(m->positions[i] < m->config.max_positions);
+    }
+    embed(m, ids, n);
+    for (int layer = 0; layer < m->config.n_layers; layer++) {
+        project_qkv(m, gemm_decode, layer, n);
+        kv_cache_attend(caches, n, &m->engine, layer, m->q, m->k, m->v, m->mixed);
+        finish_layer(m, gemm_decode, layer, n);
+    }
+    for (int i = 0; i < n; i++)
+        kv_cache_advance(caches[i]);
+    head(m, n, logits);
+}
+
+int32_t model_argmax(const float *logits, int vocab, const int32_t *banned, int n_banned)
+{
+    int32_t best = -1;
+    for (int32_t i = 0; i < vocab; i++) {
+        bool no = false;
+        for (int b = 0; b < n_banned; b++)
+            no |= banned[b] == i;
+        if (!no && (best < 0 || logits[i] > logits[best]))
+            best = i;
+    }
+    return best;
+}

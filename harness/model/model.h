@@ -1,0 +1,54 @@
+/*
+ * A loaded checkpoint and its forward pass.
+ *
+ * The model reads a prompt into a struct kv_prefill and steps any number of struct kv_cache at
+ * once; what these keep and read is decided by their methods, which the model does not know.
+ * Weights stay mapped in their stored format. A struct model is not to be used by two threads at
+ * the same time: its buffers are shared by all calls.
+ */
+#ifndef KVLAB_MODEL_H
+#define KVLAB_MODEL_H
+
+#include "harness/kv/cache.h"
+#include "harness/model/hf_config.h"
+#include "harness/model/tokenizer.h"
+
+enum { MODEL_BATCH_MAX = 512 }; // caches of one step; also the tokens of a prefill chunk
+
+struct model_options {
+    int threads;         // at least 1
+    bool reference;      // plain loops only: no BLAS, no SIMD
+    const char *kernels; // a level by name, or NULL for the best
+    double rope_factor;  // divides positions instead of the checkpoint's own scaling; 0: as it says
+    int max_positions;   // instead of the checkpoint's own; 0: as it says
+};
+
+struct model;
+
+/* A folder in Hugging Face layout. ERR_USER, names the file. */
+struct model *model_open(const char *dir, const struct model_options *o, struct err *e);
+/* As above without a tokenizer (golden checkpoints have none). */
+struct model *model_open_bare(const char *dir, const struct model_options *o, struct err *e);
+void model_close(struct model *m);
+
+const struct model_config *model_get_config(const struct model *m);
+const struct tokenizer *model_get_tokenizer(const struct model *m); // NULL when bare
+const struct kv_shape *model_shape(const struct model *m);
+const struct kv_engine *model_engine(const struct model *m);
+size_t model_parameters(const struct model *m);
+enum dtype model_weights_dtype(const struct model *m);
+/* Hashes of what decides the numbers: all weight files, in order. */
+int model_hash_weights(const struct model *m, char out[65], struct err *e);
+
+/* Reads n tokens into p (new, for n tokens); logits of the last one. */
+void model_prefill(struct model *m, const int32_t *ids, int n, struct kv_prefill *p, float *logits);
+
+/* One decode step: token ids[i] goes into caches[i]; logits [n][vocab]. A row's logits do not
+ * depend on its neighbours. */
+void model_step(struct model *m, const int32_t *ids, struct kv_cache *const *caches, int n,
+                float *logits);
+
+/* The id of the largest logit, the lowest on a tie; banned ids (may be none) do not count. */
+int32_t model_argmax(const float *logits, int vocab, const int32_t *banned, int n_banned);
+
+#endif

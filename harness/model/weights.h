@@ -1,0 +1,43 @@
+/*
+ * The tensors of a Llama checkpoint under names of ours.
+ *
+ * Matrices stay in the map in their stored type (F32, F16, BF16), as PyTorch has them: row-major,
+ * [out][in], y = W x. Norm vectors are converted to f32 and owned here. Every tensor that the model
+ * needs is there with the right shape, or weights_open fails and names it.
+ * Everything lives until weights_close; read-only, so threads and processes share it.
+ */
+#ifndef KVLAB_WEIGHTS_H
+#define KVLAB_WEIGHTS_H
+
+#include "harness/model/hf_config.h"
+#include "harness/model/safetensors.h"
+#include "harness/tensor/matrix.h"
+
+struct layer_weights {
+    const float *attn_norm; // [hidden]: input_layernorm
+    const float *mlp_norm;  // [hidden]: post_attention_layernorm
+    struct matrix q;        // [n_heads * head_dim][hidden]
+    struct matrix k, v;     // [n_kv_heads * head_dim][hidden]
+    struct matrix o;        // [hidden][n_heads * head_dim]
+    struct matrix gate, up; // [mlp][hidden]
+    struct matrix down;     // [hidden][mlp]
+};
+
+struct weights {
+    struct safetensors *file;
+    int n_layers;
+    struct layer_weights *layers;
+    struct matrix embed;     // [vocab][hidden]
+    struct matrix head;      // [vocab][hidden]; equal to embed when the head is tied
+    const float *final_norm; // [hidden]
+    float *norms;            // what the norm pointers point into
+};
+
+/* dir/model.safetensors, else dir/model.safetensors.index.json. NULL on error (ERR_USER). */
+struct weights *weights_open(const char *dir, const struct model_config *c, struct err *e);
+void weights_close(struct weights *w);
+
+/* Number of elements in the matrices and vectors: a tied head counts once. */
+size_t weights_parameters(const struct weights *w);
+
+#endif

@@ -1,0 +1,39 @@
+/*
+ * Products of many rows: prefill. The only user of BLAS, always with one BLAS thread: work is cut
+ * into blocks of fixed size that the pool shares out, so results do not depend on the number of
+ * threads. `plain` (--reference) runs loops of ours instead.
+ */
+#ifndef KVLAB_GEMM_H
+#define KVLAB_GEMM_H
+
+#include "harness/base/pool.h"
+#include "harness/tensor/kernels.h"
+#include "harness/tensor/matrix.h"
+
+struct gemm {
+    struct pool *pool;
+    const struct kernels *kernels;
+    bool plain;
+    float *widened; // a block of weights as f32 for each worker
+    int max_cols;
+};
+
+/* max_cols: of any matrix that will be given. */
+void gemm_init(struct gemm *g, struct pool *pool, const struct kernels *kn, bool plain, int max_cols);
+void gemm_release(struct gemm *g);
+
+/* out[m][w->rows] = x[m][w->cols] * w^T, over the pool. */
+void gemm_weights(struct gemm *g, float *out, const float *x, int m, const struct matrix *w);
+/* The same by the decode kernels: a row's result does not depend on m. */
+void gemm_decode(struct gemm *g, float *out, const float *x, int m, const struct matrix *w);
+
+/* On the calling thread: out[m][n] = a[m][k] * b[n][k]^T  and  out[m][n] = a[m][k] * b[k][n] */
+void gemm_nt(bool plain, float *out, int ld_out, const float *a, int ld_a, const float *b, int ld_b,
+             int m, int n, int k, float scale);
+void gemm_nn(bool plain, float *out, int ld_out, const float *a, int ld_a, const float *b, int ld_b,
+             int m, int n, int k);
+
+/* "OpenBLAS 0.3.21, SkylakeX": stored with every run. */
+const char *gemm_blas_name(void);
+
+#endif

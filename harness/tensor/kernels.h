@@ -1,0 +1,61 @@
+/*
+ * The hot loops: one table of functions a processor level, chosen at run time.
+ *
+ * kernels_plain.c is the twin that says what each one computes; kernels_avx2.c and
+ * kernels_avx512.c are compiled from one body (kernels_simd.h) over 16 lanes, and give the same
+ * bits as each other. Every sum runs in an order fixed by its length alone: a row's result
+ * depends neither on how many rows are computed beside it nor on the thread that does it.
+ * No allocation, no state; pointers need no alignment.
+ */
+#ifndef KVLAB_KERNELS_H
+#define KVLAB_KERNELS_H
+
+#include <stdbool.h>
+
+#include "harness/tensor/dtype.h"
+
+struct kernels {
+    const char *name; // "plain", "avx2", "avx512": stored with every run
+
+    /* out[i][j] = x[i] . w[j] for i < m, j < n: weights in their stored format */
+    void (*matmul_f32)(float *out, int ld_out, const float *x, int ld_x, int m, const void *w,
+                       int n, int k); // w [n][k]
+    void (*matmul_f16)(float *out, int ld_out, const float *x, int ld_x, int m, const void *w,
+                       int n, int k);
+    void (*matmul_bf16)(float *out, int ld_out, const float *x, int ld_x, int m, const void *w,
+                        int n, int k);
+
+    /* out[i] = (q . rows[i]) / divisor */
+    void (*scores)(float *out, const float *q, const float *rows, int n, int d, float divisor);
+    /* out[d] += sum over i of w[i] * rows[i], in order of i */
+    void (*mix)(float *out, const float *w, const float *rows, int n, int d);
+    /* x = exp(x - max) / sum, over n > 0 numbers */
+    void (*softmax)(float *x, int n);
+    /* out = x / sqrt(mean(x^2) + eps) * weight */
+    void (*rmsnorm)(float *out, const float *x, const float *weight, int n, float eps);
+    /* gate = gate / (1 + exp(-gate)) * up */
+    void (*silu_mul)(float *gate, const float *up, int n);
+    /* pairs (x[i], x[i + half]) turned by the angle of (cos[i], sin[i]): Hugging Face's rotate_half */
+    void (*rope)(float *x, const float *cos, const float *sin, int half);
+    /* x += y */
+    void (*add)(float *x, const float *y, int n);
+    /* out[i] = the f32 value of in[i] */
+    void (*widen_f16)(float *out, const uint16_t *in, long n);
+    void (*widen_bf16)(float *out, const uint16_t *in, long n);
+};
+
+extern const struct kernels kernels_plain;
+#ifdef __x86_64__
+extern const struct kernels kernels_avx2, kernels_avx512;
+#endif
+
+/* The best that this processor runs. */
+const struct kernels *kernels_best(void);
+/* By name; NULL when there is none or this processor lacks it. */
+const struct kernels *kernels_named(const char *name);
+
+/* matmul of the weights' format (F32, F16 or BF16). */
+void kernels_matmul(const struct kernels *kn, float *out, int ld_out, const float *x, int ld_x,
+                    int m, const void *w, enum dtype format, int n, int k);
+
+#endif

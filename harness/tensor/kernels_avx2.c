@@ -1,0 +1,89 @@
+/* kernels_simd.h on two 256-bit registers a vector. Built with the AVX2 flags, run where cpuid says so. */
+#ifdef __x86_64__
+#include <immintrin.h>
+#include <stdint.h>
+
+typedef struct {
+    __m256 a, b; // lanes 0..7, 8..15
+} vec;
+
+#define BOTH(expr_a, expr_b) ((vec){expr_a, expr_b})
+
+static inline vec v_zero(void) { return BOTH(_mm256_setzero_ps(), _mm256_setzero_ps()); }
+static inline vec v_set1(float x) { return BOTH(_mm256_set1_ps(x), _mm256_set1_ps(x)); }
+static inline vec v_load(const float *p) { return BOTH(_mm256_loadu_ps(p), _mm256_loadu_ps(p + 8)); }
+static inline void v_store(float *p, vec v)
+{
+    _mm256_storeu_ps(p, v.a);
+    _mm256_storeu_ps(p + 8, v.b);
+}
+static inline vec v_add(vec x, vec y) { return BOTH(_mm256_add_ps(x.a, y.a), _mm256_add_ps(x.b, y.b)); }
+static inline vec v_sub(vec x, vec y) { return BOTH(_mm256_sub_ps(x.a, y.a), _mm256_sub_ps(x.b, y.b)); }
+static inline vec v_mul(vec x, vec y) { return BOTH(_mm256_mul_ps(x.a, y.a), _mm256_mul_ps(x.b, y.b)); }
+static inline vec v_div(vec x, vec y) { return BOTH(_mm256_div_ps(x.a, y.a), _mm256_div_ps(x.b, y.b)); }
+static inline vec v_max(vec x, vec y) { return BOTH(_mm256_max_ps(x.a, y.a), _mm256_max_ps(x.b, y.b)); }
+static inline vec v_min(vec x, vec y) { return BOTH(_mm256_min_ps(x.a, y.a), _mm256_min_ps(x.b, y.b)); }
+static inline vec v_fma(vec x, vec y, vec z)
+{
+    return BOTH(_mm256_fmadd_ps(x.a, y.a, z.a), _mm256_fmadd_ps(x.b, y.b, z.b));
+}
+static inline __m256i first(int r)
+{
+    return _mm256_cmpgt_epi32(_mm256_set1_epi32(r), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+}
+static inline vec v_load_part(const float *p, int r)
+{
+    return BOTH(_mm256_maskload_ps(p, first(r)), _mm256_maskload_ps(p + 8, first(r - 8)));
+}
+static inline void v_store_part(float *p, vec v, int r)
+{
+    _mm256_maskstore_ps(p, first(r), v.a);
+    _mm256_maskstore_ps(p + 8, first(r - 8), v.b);
+}
+static inline __m256 f16_8(const uint16_t *p) { return _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)p)); }
+static inline __m256 bf16_8(const uint16_t *p)
+{
+    __m256i wide = _mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)p));
+    return _mm256_castsi256_ps(_mm256_slli_epi32(wide, 16));
+}
+static inline vec v_load_f16(const uint16_t *p) { return BOTH(f16_8(p), f16_8(p + 8)); }
+static inline vec v_load_bf16(const uint16_t *p) { return BOTH(bf16_8(p), bf16_8(p + 8)); }
+static inline __m256 round8(__m256 x)
+{
+    return _mm256_round_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+}
+static inline vec v_round(vec x) { return BOTH(round8(x.a), round8(x.b)); }
+static inline __m256 scale8(__m256 x, __m256 i)
+{
+    __m256i e = _mm256_slli_epi32(_mm256_cvtps_epi32(i), 23);
+    return _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(x), e));
+}
+static inline vec v_scale2(vec x, vec i) { return BOTH(scale8(x.a, i.a), scale8(x.b, i.b)); }
+static inline vec v_zero_below(vec v, vec x, vec low)
+{
+    return BOTH(_mm256_and_ps(v.a, _mm256_cmp_ps(x.a, low.a, _CMP_GE_OQ)),
+                _mm256_and_ps(v.b, _mm256_cmp_ps(x.b, low.b, _CMP_GE_OQ)));
+}
+/* Lanes i and i+8, then 4, 2, 1 apart. */
+static inline float sum8(__m256 h)
+{
+    __m128 q = _mm_add_ps(_mm256_castps256_ps128(h), _mm256_extractf128_ps(h, 1));
+    q = _mm_add_ps(q, _mm_movehl_ps(q, q));
+    return _mm_cvtss_f32(_mm_add_ss(q, _mm_movehdup_ps(q)));
+}
+static inline float v_sum(vec x) { return sum8(_mm256_add_ps(x.a, x.b)); }
+static inline float v_max_lane(vec x)
+{
+    __m256 h = _mm256_max_ps(x.a, x.b);
+    __m128 q = _mm_max_ps(_mm256_castps256_ps128(h), _mm256_extractf128_ps(h, 1));
+    q = _mm_max_ps(q, _mm_movehl_ps(q, q));
+    return _mm_cvtss_f32(_mm_max_ss(q, _mm_movehdup_ps(q)));
+}
+
+#include "harness/tensor/kernels_exp.h"
+#include "harness/tensor/kernels_simd.h"
+
+KERNELS(avx2)
+#else
+typedef int kernels_avx2_needs_x86_64;
+#endif

@@ -1,0 +1,235 @@
+/*
+ * The body of kernels_avx2.c and kernels_avx512.c, over vectors of 16 floats that these define:
+ *   vec, v_zero, v_set1, v_load, v_store, v_add, v_sub, v_mul, v_div, v_fma (a*b+c), v_max,
+ *   v_sum (a fixed tree), v_max_lane, v_exp, v_load_part / v_store_part (first r lanes, rest 0),
+ *   v_load_f16, v_load_bf16.
+ * Multiply-add is fused here, by instruction, so both give the same bits.
+ */
+#include <math.h>
+#include <string.h>
+
+#include "harness/tensor/kernels.h"
+
+/* A tile keeps one accumulator for each of (rows of x) x (rows of w); it must live in registers. */
+#ifdef __clang__
+#define UNROLL
+#else
+#define UNROLL _Pragma("GCC unroll 8")
+#endif
+
+enum { LANES = 16, TILE_N = 4, TILE_M = 4 };
+
+/* 16 weights at index i of a row, and the row's last r of them. */
+#define LOADER(name, type, load)                                                                   \
+    static inline vec name(const void *row, long i)                                                \
+    {                                                                                              \
+        return load((const type *)row + i);                                                        \
+    }                                                                                              \
+    static inline vec name##_part(const void *row, long i, int r)                                  \
+    {                                                                                              \
+        type tail[LANES] = {0};                                                                    \
+        memcpy(tail, (const type *)row + i, (size_t)r * sizeof(type));                             \
+        return load(tail);                                                                         \
+    }
+LOADER(weights_f32, float, v_load)
+LOADER(weights_f16, uint16_t, v_load_f16)
+LOADER(weights_bf16, uint16_t, v_load_bf16)
+
+/* out[0..m)[0..nw) of one tile. The sum of (i, j) is the same whatever m and nw are. */
+#define TILE(name, type, load)                                                                     \
+    static inline __attribute__((always_inline)) void name##_tile(                                 \
+        float *out, int ld_out, const float *x, int ld_x, const int m, const type *w,              \
+        const int nw, int k)                                                                       \
+    {                                                                                              \
+        vec acc[TILE_M][TILE_N];                                                                   \
+        UNROLL for (int i = 0; i < m; i++) UNROLL for (int j = 0; j < nw; j++) acc[i][j] =         \
+            v_zero();                                                                              \
+        int l = 0;                                                                                 \
+        for (; l + LANES <= k; l += LANES) {                                                       \
+            vec wv[TILE_N];                                                                        \
+            UNROLL for (int j = 0; j < nw; j++) wv[j] = load(w + (long)j * k, l);                  \
+            UNROLL for (int i = 0; i < m; i++)                                                     \
+            {                                                                                      \
+                vec xv = v_load(x + (long)i * ld_x + l);                                           \
+                UNROLL for (int j = 0; j < nw; j++) acc[i][j] = v_fma(xv, wv[j], acc[i][j]);       \
+            }                                                                                      \
+        }                                                                                          \
+        if (l < k)                                                                                 \
+            UNROLL for (int i = 0; i < m; i++)                                                     \
+            {                                                                                      \
+                vec xv = v_load_part(x + (long)i * ld_x + l, k - l);                               \
+                UNROLL for (int j = 0; j < nw; j++) acc[i][j] =                                    \
+                    v_fma(xv, load##_part(w + (long)j * k, l, k - l), acc[i][j]);                  \
+            }                                                                                      \
+        UNROLL for (int i = 0; i < m; i++) UNROLL for (int j = 0; j < nw; j++)                     \
+            out[(long)i * ld_out + j] = v_sum(acc[i][j]);                                          \
+    }                                                                                              \
+    static inline __attribute__((always_inline)) void name##_rows(                                 \
+        float *out, int ld_out, const float *x, int ld_x, int m, const type *w, const int nw,      \
+        int k)                                                                                     \
+    {                                                                                              \
+        int i = 0;                                                                                 \
+        for (; i + TILE_M <= m; i += TILE_M)                                                       \
+            name##_tile(out + (long)i * ld_out, ld_out, x + (long)i * ld_x, ld_x, TILE_M, w, nw,   \
+                        k);                                                                        \
+        for (; i < m; i++)                                                                         \
+            name##_tile(out + (long)i * ld_out, ld_out, x + (long)i * ld_x, ld_x, 1, w, nw, k);    \
+    }                                                                                              \
+    static void name(float *out, int ld_out, const float *x, int ld_x, int m, const void *weights, \
+                     int n, int k)                                                                 \
+    {                                                                                              \
+        const type *w = weights;                                                                   \
+        int j = 0;                                                                                 \
+        for (; j + TILE_N <= n; j += TILE_N)                                                       \
+            name##_rows(out + j, ld_out, x, ld_x, m, w + (long)j * k, TILE_N, k);                  \
+        for (; j < n; j++)                                                                         \
+            name##_rows(out + j, ld_out, x, ld_x, m, w + (long)j * k, 1, k);                       \
+    }
+TILE(matmul_f32, float, weights_f32)
+TILE(matmul_f16, uint16_t, weights_f16)
+TILE(matmul_bf16, uint16_t, weights_bf16)
+
+static void scores(float *out, const float *q, const float *rows, int n, int d, float divisor)
+{
+    matmul_f32(out, n, q, d, 1, rows, n, d);
+    int i = 0;
+    for (; i + LANES <= n; i += LANES)
+        v_store(out + i, v_div(v_load(out + i), v_set1(divisor)));
+    for (; i < n; i++)
+        out[i] /= divisor;
+}
+
+/* 64 columns at a time stay in registers while the rows pass by. */
+static void mix(float *out, const float *w, const float *rows, int n, int d)
+{
+    int l = 0;
+    for (; l + 4 * LANES <= d; l += 4 * LANES) {
+        vec acc[4];
+        UNROLL for (int c = 0; c < 4; c++) acc[c] = v_load(out + l + c * LANES);
+        for (int i = 0; i < n; i++) {
+            vec wi = v_set1(w[i]);
+            const float *row = rows + (long)i * d + l;
+            UNROLL for (int c = 0; c < 4; c++) acc[c] = v_fma(wi, v_load(row + c * LANES), acc[c]);
+        }
+        UNROLL for (int c = 0; c < 4; c++) v_store(out + l + c * LANES, acc[c]);
+    }
+    for (; l < d; l += LANES) {
+        int r = d - l < LANES ? d - l : LANES;
+        vec acc = v_load_part(out + l, r);
+        for (int i = 0; i < n; i++)
+            acc = v_fma(v_set1(w[i]), v_load_part(rows + (long)i * d + l, r), acc);
+        v_store_part(out + l, acc, r);
+    }
+}
+
+static float max_of(const float *x, int n)
+{
+    vec m = v_set1(x[0]);
+    int i = 0;
+    for (; i + LANES <= n; i += LANES)
+        m = v_max(m, v_load(x + i));
+    float max = v_max_lane(m);
+    for (; i < n; i++)
+        max = x[i] > max ? x[i] : max;
+    return max;
+}
+
+static void softmax(float *x, int n)
+{
+    vec max = v_set1(max_of(x, n)), acc = v_zero();
+    int i = 0;
+    for (; i + LANES <= n; i += LANES) {
+        vec e = v_exp(v_sub(v_load(x + i), max));
+        v_store(x + i, e);
+        acc = v_add(acc, e);
+    }
+    float tail = 0;
+    if (i < n) {
+        float part[LANES];
+        v_store(part, v_exp(v_sub(v_load_part(x + i, n - i), max)));
+        for (int l = 0; l < n - i; l++)
+            tail += x[i + l] = part[l];
+    }
+    vec sum = v_set1(v_sum(acc) + tail);
+    for (i = 0; i + LANES <= n; i += LANES)
+        v_store(x + i, v_div(v_load(x + i), sum));
+    if (i < n)
+        v_store_part(x + i, v_div(v_load_part(x + i, n - i), sum), n - i);
+}
+
+static float sum_of_squares(const float *x, int n)
+{
+    vec acc = v_zero();
+    int i = 0;
+    for (; i + LANES <= n; i += LANES)
+        acc = v_fma(v_load(x + i), v_load(x + i), acc);
+    if (i < n) {
+        vec t = v_load_part(x + i, n - i);
+        acc = v_fma(t, t, acc);
+    }
+    return v_sum(acc);
+}
+
+static void rmsnorm(float *out, const float *x, const float *weight, int n, float eps)
+{
+    float one = 1.0f / sqrtf(sum_of_squares(x, n) / (float)n + eps);
+    vec scale = v_set1(one);
+    int i = 0;
+    for (; i + LANES <= n; i += LANES)
+        v_store(out + i, v_mul(v_mul(v_load(x + i), scale), v_load(weight + i)));
+    for (; i < n; i++)
+        out[i] = x[i] * one * weight[i];
+}
+
+static inline vec silu(vec g)
+{
+    return v_div(g, v_add(v_set1(1.0f), v_exp(v_sub(v_zero(), g))));
+}
+
+static void silu_mul(float *gate, const float *up, int n)
+{
+    int i = 0;
+    for (; i + LANES <= n; i += LANES)
+        v_store(gate + i, v_mul(silu(v_load(gate + i)), v_load(up + i)));
+    if (i < n)
+        v_store_part(gate + i, v_mul(silu(v_load_part(gate + i, n - i)), v_load_part(up + i, n - i)),
+                     n - i);
+}
+
+static void rope(float *x, const float *cos, const float *sin, int half)
+{
+    for (int i = 0; i < half; i += LANES) {
+        int r = half - i < LANES ? half - i : LANES;
+        vec a = v_load_part(x + i, r), b = v_load_part(x + i + half, r);
+        vec c = v_load_part(cos + i, r), s = v_load_part(sin + i, r);
+        v_store_part(x + i, v_sub(v_mul(a, c), v_mul(b, s)), r);
+        v_store_part(x + i + half, v_add(v_mul(b, c), v_mul(a, s)), r);
+    }
+}
+
+static void add(float *x, const float *y, int n)
+{
+    int i = 0;
+    for (; i + LANES <= n; i += LANES)
+        v_store(x + i, v_add(v_load(x + i), v_load(y + i)));
+    for (; i < n; i++)
+        x[i] += y[i];
+}
+
+#define WIDEN(name, load, one)                                                                     \
+    static void name(float *out, const uint16_t *in, long n)                                       \
+    {                                                                                              \
+        long i = 0;                                                                                \
+        for (; i + LANES <= n; i += LANES)                                                         \
+            v_store(out + i, load(in + i));                                                        \
+        for (; i < n; i++)                                                                         \
+            out[i] = one(in[i]);                                                                   \
+    }
+WIDEN(widen_f16, v_load_f16, f16_to_f32)
+WIDEN(widen_bf16, v_load_bf16, bf16_to_f32)
+
+#define KERNELS(level)                                                                             \
+    const struct kernels kernels_##level = {                                                       \
+        #level, matmul_f32, matmul_f16, matmul_bf16, scores,    mix,       softmax,                \
+        rmsnorm, silu_mul,  rope,       add,         widen_f16, widen_bf16,                        \
+    };

@@ -1,0 +1,136 @@
+#include "runner/protocol.h"
+
+#include <stddef.h>
+
+static const char *const preset_names[] = {"longbench", "kvo", NULL};
+static const char *const truncation_names[] = {"middle", "none", NULL};
+static const char *const wrap_names[] = {"task", "always", "never", NULL};
+static const char *const path_names[] = {"fast", "reference", NULL};
+
+#define AT(field) offsetof(struct protocol, field)
+const struct opt protocol_options[] = {
+    {.name = "preset", .type = OPT_CHOICE, .offset = AT(preset), .choices = preset_names,
+     .help = "where the defaults of the other options come from"},
+    {.name = "max_prompt_tokens", .type = OPT_INT, .offset = AT(max_prompt_tokens), .min = 0,
+     .max = 1e7, .help = "longer prompts are cut; 0: the model's length in the preset"},
+    {.name = "truncation", .type = OPT_CHOICE, .offset = AT(truncation), .choices = truncation_names,
+     .help = "middle: first and last half stay, decoded and encoded again; none: longer items fail"},
+    {.name = "chat", .type = OPT_CHOICE, .offset = AT(chat), .choices = wrap_names,
+     .help = "the model's chat wrapper: as the task says, always, never"},
+    {.name = "bos", .type = OPT_BOOL, .offset = AT(bos), .def = 1,
+     .help = "the prompt begins with the beginning-of-text id"},
+    {.name = "newline_stop", .type = OPT_BOOL, .offset = AT(newline_stop), .def = 1,
+     .help = "samsum also stops at a newline, with at least one new token"},
+    {.name = "first_may_stop", .type = OPT_BOOL, .offset = AT(first_may_stop), .def = 1,
+     .help = "an end of text as the very first new token ends the answer"},
+    {.name = "max_new_tokens", .type = OPT_INT, .offset = AT(max_new_tokens), .min = 0, .max = 1e6,
+     .help = "longest answer; 0: the task's"},
+    {.name = "path", .type = OPT_CHOICE, .offset = AT(path), .choices = path_names,
+     .help = "reference: plain loops only, no BLAS and no SIMD"},
+    {0}};
+
+static void use_preset(struct protocol *p, enum preset preset)
+{
+    p->preset = (int)preset;
+    p->first_may_stop = preset == PRESET_LONGBENCH;
+    p->newline_stop = preset == PRESET_LONGBENCH;
+}
+
+int protocol_read(struct protocol *p, const struct json *object, const struct model_spec *spec,
+                  const char *where, struct err *e)
+{
+    opt_defaults(protocol_options, p);
+    if (object) {
+        struct protocol given = *p;
+        if (opt_read(protocol_options, &given, object, where, e))
+            return -1;
+        use_preset(p, (enum preset)given.preset);
+        if (opt_read(protocol_options, p, object, where, e))
+            return -1;
+    }
+    if (p->max_prompt_tokens == 0)
+        p->max_prompt_tokens =
+            p->preset == PRESET_KVO ? spec->max_prompt_kvo : spec->max_prompt_longbench;
+    if (p->max_prompt_tokens < 2)
+        return err_user(e, "%s: model '%s' has no prompt length for preset %s: state max_prompt_tokens",
+                        where, spec->name, preset_names[p->preset]);
+    return 0;
+}
+
+void protocol_canonical(const struct protocol *p, const struct model_spec *spec, struct buf *out)
+{
+    buf_str(out, "{\"options\":");
+    opt_put_json(protocol_options, p, out);
+    buf_printf(out, ",\"wrapper\":\"%s\"}", model_chat_name(spec->chat));
+}
+
+/* The first and last half of the ids as text again, as pred.py does before it wraps and encodes. */
+static int cut_middle(const struct tokenizer *tok, const struct tokens *ids, int max, struct buf *out,
+                      struct err *e)
+{
+    size_t half = (size_t)max / 2;
+    if (tokenizer_decode(tok, ids->v, half, out, e))
+        return -1;
+    return tokenizer_decode(tok, ids->v + ids->n - half, half, out, e);
+}
+
+int protocol_prompt(const struct protocol *p, const struct model_spec *spec, const struct task *task,
+                    const struct tokenizer *tok, struct text filled, struct prompt *out,
+                    struct err *e)
+{
+    struct buf cut, whole;
+    int rc = -1;
+    buf_init(&cut);
+    buf_init(&whole);
+    tokens_reset(&out->ids);
+    if (tokenizer_encode(tok, filled, p->bos, &out->ids, e))
+        goto out;
+    out->tokens_before_cut = (int)out->ids.n;
+    out->cut = out->ids.n > (size_t)p->max_prompt_tokens;
+    out->wrapped = spec->chat != CHAT_NONE &&
+                   (p->chat == WRAP_ALWAYS || (p->chat == WRAP_TASK && !(task && task->no_chat)));
+    if (out->cut && p->truncation == TRUNCATE_NONE) {
+        err_item(e, "prompt has %zu tokens, at most %d are allowed and truncation is none",
+                 out->ids.n, p->max_prompt_tokens);
+        goto out;
+    }
+    if (out->cut && cut_middle(tok, &out->ids, p->max_prompt_tokens, &cut, e))
+        goto out;
+    if (out->cut || out->wrapped) {
+        model_chat_wrap(out->wrapped ? spec->chat : CHAT_NONE, out->cut ? text_buf(&cut) : filled,
+                        &whole);
+        tokens_reset(&out->ids);
+        if (tokenizer_encode(tok, text_buf(&whole), p->bos, &out->ids, e))
+            goto out;
+    }
+    if (out->ids.n == 0) {
+        err_item(e, "the prompt is empty");
+        goto out;
+    }
+    rc = 0;
+out:
+    buf_release(&cut);
+    buf_release(&whole);
+    return rc;
+}
+
+int protocol_stop_rules(const struct protocol *p, const struct task *task, const struct model *m,
+                        int task_max_new, struct stop_rules *out, struct err *e)
+{
+    const struct model_config *c = model_get_config(m);
+    *out = (struct stop_rules){.max_new = p->max_new_tokens ? p->max_new_tokens : task_max_new,
+                               .first_may_stop = p->first_may_stop};
+    for (int i = 0; i < c->n_eos; i++)
+        out->ids[out->n_ids++] = c->eos[i];
+    if (!task || !task->newline_stop || !p->newline_stop)
+        return 0;
+    /* pred.py: tokenizer.encode("\n", add_special_tokens=False)[-1], min_length = prompt + 1 */
+    struct tokens newline;
+    tokens_init(&newline);
+    int rc = tokenizer_encode(model_get_tokenizer(m), text_of("\n"), false, &newline, e);
+    if (!rc && newline.n)
+        out->ids[out->n_ids++] = newline.v[newline.n - 1];
+    out->min_new = 1;
+    tokens_release(&newline);
+    return rc;
+}

@@ -1,0 +1,133 @@
+/*
+ * The built-in model against an independent implementation: ids generated, and the five largest
+ * logits of the first step within 1e-3, with the full cache and with KVO by the authors' own code.
+ */
+#include "tests/golden/golden.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "harness/base/file.h"
+#include "harness/base/json.h"
+#include "harness/base/mem.h"
+#include "runner/command.h"
+#include "runner/decode.h"
+
+struct bench {
+    struct model *model;
+    struct kv_chain chain;
+    const char *key; // member of a case
+    float *first, *logits;
+};
+
+static void compare_logits(const struct json *step, const float *logits, const char *id,
+                           struct tally *t)
+{
+    const struct json *ids = json_get(step, "top5_ids"), *values = json_get(step, "top5_logits");
+    const struct json *v = json_first(values);
+    double worst = 0;
+    for (const struct json *i = json_first(ids); i; i = json_next(i), v = json_next(v))
+        worst = fmax(worst, fabs(logits[(int)json_number(i)] - json_number(v)));
+    tally_add(t, worst <= 1e-3, worst, "%s: first logits off by %.2g", id, worst);
+}
+
+static bool same_ids(const struct json *want, const struct tokens *got)
+{
+    size_t i = 0;
+    if (json_length(want) != got->n)
+        return false;
+    for (const struct json *w = json_first(want); w; w = json_next(w), i++)
+        if (got->v[i] != (int32_t)json_number(w))
+            return false;
+    return true;
+}
+
+static void run_case(struct bench *b, const struct json *c, struct tally *t)
+{
+    const struct json *want = json_get(c, b->key), *prompt = json_get(c, "ids");
+    const char *id = json_string(json_get(json_get(c, "record"), "_id")).s;
+    const struct kv_chain *chain = &b->chain;
+    struct stop_rules rules = {64, 0, true, {2}, 1};
+    struct tokens ids;
+    struct decoded out;
+    tokens_init(&ids);
+    decoded_init(&out);
+    for (const struct json *i = json_first(prompt); i; i = json_next(i))
+        tokens_add(&ids, (int32_t)json_number(i));
+    int n = (int)ids.n;
+    struct kv_prefill *p =
+        kv_prefill_new(model_engine(b->model), model_shape(b->model), &chain, 1, n);
+    model_prefill(b->model, ids.v, n, p, b->first);
+    compare_logits(json_get(want, "first_step"), b->first, id, t);
+    struct kv_cache *cache =
+        kv_cache_new(chain, model_shape(b->model), model_engine(b->model), p, n + rules.max_new);
+    decode_greedy(b->model, cache, b->first, &rules, b->logits, &out);
+    tally_add(t, same_ids(json_get(want, "new_ids"), &out.ids), 0, "%s: other ids", id);
+    kv_cache_free(cache);
+    kv_prefill_free(p);
+    decoded_release(&out);
+    tokens_release(&ids);
+}
+
+static int open_bench(struct bench *b, const char *key, const char *chain, struct err *e)
+{
+    char *dir = command_path_dup("configs/models/mini");
+    struct model_options o = {.threads = 2};
+    struct json *list = json_read(text_of(chain), e);
+    *b = (struct bench){.key = key};
+    int rc = list ? kv_chain_read(&b->chain, list, key, e) : -1;
+    json_free(list);
+    if (!rc && !(b->model = model_open(dir, &o, e))) {
+        kv_chain_release(&b->chain);
+        rc = -1;
+    }
+    free(dir);
+    if (rc)
+        return rc;
+    size_t vocab = (size_t)model_get_config(b->model)->vocab;
+    b->first = xmalloc(vocab * sizeof *b->first);
+    b->logits = xmalloc(vocab * sizeof *b->logits);
+    return 0;
+}
+
+static int run_cases(const char *dir, const char *key, const char *chain, struct tally *t,
+                     struct err *e)
+{
+    const char *path = golden_path(dir, "mini/mini.json");
+    struct bench b;
+    if (!file_exists(path))
+        return GOLDEN_ABSENT;
+    struct json *j = json_read_file(path, e);
+    if (!j)
+        return -1;
+    if (open_bench(&b, key, chain, e)) {
+        json_free(j);
+        return -1;
+    }
+    for (const struct json *c = json_first(json_get(j, "cases")); c; c = json_next(c))
+        run_case(&b, c, t);
+    free(b.first);
+    free(b.logits);
+    model_close(b.model);
+    kv_chain_release(&b.chain);
+    json_free(j);
+    return GOLDEN_RAN;
+}
+
+int golden_mini_full(const char *dir, struct tally *t, struct err *e)
+{
+    return run_cases(dir, "full", "[\"full\"]", t, e);
+}
+
+/* Bits 2/2, groups 32, chunk 8, kept shares .25 and .5, window 64, budget 384, from layer 2. */
+int golden_mini_kvo(const char *dir, struct tally *t, struct err *e)
+{
+    return run_cases(dir, "kvo_default_from_layer_2", "[\"kvo\"]", t, e);
+}
+
+int golden_mini_kvo_small(const char *dir, struct tally *t, struct err *e)
+{
+    return run_cases(dir, "kvo_window32_budget64_from_layer_2",
+                     "[{\"kvo\": {\"window\": 32, \"token_budget\": 64}}]", t, e);
+}

@@ -1,0 +1,201 @@
+#include <math.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include "harness/base/mem.h"
+#include "harness/base/rng.h"
+#include "harness/tensor/gemm.h"
+#include "harness/tensor/kernels.h"
+
+enum { MAX = 300, ROWS = 9 };
+
+static struct rng r = {7};
+
+static void fill(float *x, int n, float scale)
+{
+    for (int i = 0; i < n; i++)
+        x[i] = scale * (float)rng_normal(&r);
+}
+
+/* Within a few roundings of a sum of n terms whose magnitudes add up to `size`. */
+static void assert_near(float a, float b, double size, int n)
+{
+    if (fabs((double)a - b) > 1e-7 * (n + 4) * size + 1e-30)
+        fail_msg("%.9g and %.9g differ (n %d)", a, b, n);
+}
+
+static double magnitude(const float *a, const float *b, int n)
+{
+    double sum = 0;
+    for (int i = 0; i < n; i++)
+        sum += fabs((double)a[i] * b[i]);
+    return sum;
+}
+
+static void check_matmul(const struct kernels *kn, enum dtype format, int m, int n, int k)
+{
+    static float x[ROWS * MAX], wide[ROWS * MAX], got[ROWS * ROWS], one[ROWS], want[ROWS * ROWS];
+    static uint16_t half[ROWS * MAX];
+    fill(x, m * k, 1);
+    fill(wide, n * k, 1);
+    for (int i = 0; i < n * k && format != DT_F32; i++) {
+        half[i] = format == DT_F16 ? f16_from_f32(wide[i]) : bf16_from_f32(wide[i]);
+        wide[i] = format == DT_F16 ? f16_to_f32(half[i]) : bf16_to_f32(half[i]);
+    }
+    const void *w = format == DT_F32 ? (const void *)wide : half;
+    kernels_matmul(kn, got, n, x, k, m, w, format, n, k);
+    kernels_matmul(&kernels_plain, want, n, x, k, m, w, format, n, k);
+    for (int i = 0; i < m; i++) {
+        kernels_matmul(kn, one, n, x + i * k, k, 1, w, format, n, k);
+        assert_memory_equal(one, got + i * n, (size_t)n * sizeof(float)); // whatever the batch
+        for (int j = 0; j < n; j++)
+            assert_near(got[i * n + j], want[i * n + j], magnitude(x + i * k, wide + j * k, k), k);
+    }
+}
+
+static void check_rows(const struct kernels *kn, int n, int d)
+{
+    static float q[MAX], rows[ROWS * MAX], a[MAX], b[MAX], w[MAX];
+    fill(q, d, 1);
+    fill(rows, n * d, 1);
+    fill(w, n, 1);
+    kn->scores(a, q, rows, n, d, 3.0f);
+    kernels_plain.scores(b, q, rows, n, d, 3.0f);
+    for (int i = 0; i < n; i++)
+        assert_near(a[i], b[i], magnitude(q, rows + i * d, d), d);
+    memcpy(a, q, (size_t)d * sizeof *a);
+    memcpy(b, q, (size_t)d * sizeof *b);
+    kn->mix(a, w, rows, n, d);
+    kernels_plain.mix(b, w, rows, n, d);
+    for (int i = 0; i < d; i++)
+        assert_near(a[i], b[i], 10, n);
+}
+
+static void check_vectors(const struct kernels *kn, int n)
+{
+    static float x[2 * MAX], y[2 * MAX], a[2 * MAX], b[2 * MAX];
+    fill(x, 2 * n, 6);
+    fill(y, 2 * n, 1);
+    memcpy(a, x, sizeof a), memcpy(b, x, sizeof b);
+    kn->softmax(a, n), kernels_plain.softmax(b, n);
+    for (int i = 0; i < n; i++)
+        assert_near(a[i], b[i], b[i], 20 + n);
+    kn->rmsnorm(a, x, y, n, 1e-5f), kernels_plain.rmsnorm(b, x, y, n, 1e-5f);
+    for (int i = 0; i < n; i++)
+        assert_near(a[i], b[i], fabs(b[i]), 20 + n);
+    memcpy(a, x, sizeof a), memcpy(b, x, sizeof b);
+    kn->silu_mul(a, y, n), kernels_plain.silu_mul(b, y, n);
+    for (int i = 0; i < n; i++)
+        assert_near(a[i], b[i], fabs(b[i]), 20);
+    memcpy(a, x, sizeof a), memcpy(b, x, sizeof b);
+    kn->rope(a, y, y + n, n), kernels_plain.rope(b, y, y + n, n);
+    for (int i = 0; i < 2 * n; i++)
+        assert_near(a[i], b[i], 20, 4);
+    kn->add(a, y, 2 * n), kernels_plain.add(b, y, 2 * n);
+    for (int i = 0; i < 2 * n; i++)
+        assert_near(a[i], b[i], 20, 4);
+}
+
+static void every_level_agrees_with_plain(void **state)
+{
+    static const char *const names[] = {"plain", "avx2", "avx512"};
+    (void)state;
+    for (int level = 0; level < 3; level++) {
+        const struct kernels *kn = kernels_named(names[level]);
+        if (!kn)
+            continue;
+        for (int n = 1; n <= 70; n++)
+            check_vectors(kn, n);
+        for (int k = 1; k <= 70; k++)
+            for (int f = 0; f < 3; f++)
+                check_matmul(kn, f == 0 ? DT_F32 : f == 1 ? DT_F16 : DT_BF16, 1 + k % ROWS,
+                             1 + k % 7, k);
+        for (int d = 1; d < MAX; d += 13)
+            check_rows(kn, 1 + d % ROWS, d);
+        check_vectors(kn, MAX);
+    }
+}
+
+static void avx2_and_avx512_give_the_same_bits(void **state)
+{
+    static float x[2][MAX], y[MAX], w[ROWS * MAX], out[2][ROWS];
+    const struct kernels *kn[2] = {kernels_named("avx2"), kernels_named("avx512")};
+    (void)state;
+    if (!kn[0] || !kn[1])
+        skip();
+    for (int n = 1; n < MAX; n++) {
+        fill(x[0], n, 5), fill(y, n, 1), fill(w, n * 5, 1);
+        memcpy(x[1], x[0], sizeof x[1]);
+        for (int l = 0; l < 2; l++) {
+            kn[l]->matmul_f32(out[l], 5, y, n, 1, w, 5, n);
+            kn[l]->silu_mul(x[l], y, n);
+            kn[l]->softmax(x[l], n);
+            kn[l]->rmsnorm(x[l], x[l], y, n, 1e-6f);
+            kn[l]->mix(x[l], y, w, n < 5 ? n : 5, n);
+        }
+        assert_memory_equal(x[0], x[1], (size_t)n * sizeof(float));
+        assert_memory_equal(out[0], out[1], 5 * sizeof(float));
+    }
+}
+
+static void exp_is_close_over_its_range(void **state)
+{
+    (void)state;
+    const struct kernels *kn = kernels_best();
+    for (float x = -86; x < 0; x += 0.0137f) {
+        float pair[2] = {0, x};
+        kn->softmax(pair, 2);
+        double want = exp(x) / (1 + exp(x));
+        if (fabs(pair[1] - want) > 4e-7 * want)
+            fail_msg("exp(%g): %.9g, not %.9g", x, pair[1], want);
+    }
+    float far[2] = {0, -200};
+    kn->softmax(far, 2);
+    assert_true(far[0] == 1 && far[1] == 0);
+}
+
+static void gemm_does_not_depend_on_threads(void **state)
+{
+    enum { M = 70, N = 333, K = 96 };
+    static float x[M * K], out[3][M * N], step[2][M * N];
+    static uint16_t w[N * K];
+    struct matrix matrix = {w, DT_BF16, N, K};
+    (void)state;
+    fill(x, M * K, 1);
+    for (int i = 0; i < N * K; i++)
+        w[i] = bf16_from_f32((float)rng_normal(&r));
+    for (int threads = 1; threads <= 2; threads++) {
+        struct pool *pool = pool_new(threads);
+        struct gemm g;
+        gemm_init(&g, pool, kernels_best(), false, K);
+        gemm_weights(&g, out[threads - 1], x, M, &matrix);
+        gemm_decode(&g, step[threads - 1], x, M, &matrix);
+        gemm_release(&g);
+        gemm_init(&g, pool, &kernels_plain, true, K);
+        gemm_weights(&g, out[2], x, M, &matrix);
+        gemm_release(&g);
+        pool_free(pool);
+    }
+    assert_memory_equal(out[0], out[1], sizeof out[0]);
+    assert_memory_equal(step[0], step[1], sizeof step[0]);
+    for (int i = 0; i < M * N; i++) {
+        assert_near(out[0][i], out[2][i], 80, 10);
+        assert_near(step[0][i], out[2][i], 80, 10);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_level_agrees_with_plain),
+        cmocka_unit_test(avx2_and_avx512_give_the_same_bits),
+        cmocka_unit_test(exp_is_close_over_its_range),
+        cmocka_unit_test(gemm_does_not_depend_on_threads),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
