@@ -91,7 +91,7 @@ $(B)/%.o: %.cc $(B)/flags
 # The schema and what built the program are compiled in.
 build/gen/schema.inc: harness/store/schema.sql
 	@mkdir -p $(@D)
-	$(Q)sed -e 's/\\/\\\\/g' -e 's/"/\\"/g' -e 's/^/"/' -e 's/$$/\\n"/' $< > $@
+	$(Q)sed -e 's/\\/\\\\/g' -e 's/"/\\"/g' -e 's/^/"/' -e 's/$$/\\n",/' $< > $@
 $(B)/harness/store/store.o: build/gen/schema.inc
 
 build/gen/build_info.inc: FORCE
