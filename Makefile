@@ -98,9 +98,9 @@ build/gen/build_info.inc: FORCE
 	@mkdir -p $(@D)
 	@{ echo "#define BUILD_COMMIT \"$$(git rev-parse --short=12 HEAD 2>/dev/null || echo none)\""; \
 	   echo "#define BUILD_DIRTY $$(git diff --quiet HEAD -- 2>/dev/null && echo 0 || echo 1)"; \
+	   echo '#define BUILD_CFLAGS "$(strip $(OPT) -ffp-contract=off $(CFLAGS))"'; \
 	 } > $@.new; cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 $(B)/runner/build_info.o: build/gen/build_info.inc
-$(B)/runner/build_info.o: CFLAGS += -DBUILD_CFLAGS='"$(strip $(OPT) -ffp-contract=off)"' -DBUILD_CC='"$(CC)"'
 
 $(B)/tests/%: $(B)/tests/unit/%.o $(LIB)
 	@echo "  LD    $@"

@@ -52,26 +52,9 @@ static int check_keys(const struct json *root, const char *path, struct err *e)
 
 static int apply_sets(struct json *root, const char *const *sets, int n, struct err *e)
 {
-    for (int i = 0; i < n; i++) {
-        const char *eq = strchr(sets[i], '=');
-        struct err ignored;
-        if (!eq || eq == sets[i])
-            return err_user(e, "--set '%s': must be key=value, for example protocol.bos=false",
-                            sets[i]);
-        char *path = xstrndup(sets[i], (size_t)(eq - sets[i]));
-        struct json *value = json_read(text_of(eq + 1), &ignored);
-        if (!value) { // not JSON: a string as it stands
-            struct buf quoted;
-            buf_init(&quoted);
-            json_put_string(&quoted, text_of(eq + 1));
-            value = json_read(text_buf(&quoted), e);
-            buf_release(&quoted);
-        }
-        int rc = value ? json_set(root, path, value, e) : -1;
-        free(path);
-        if (rc)
+    for (int i = 0; i < n; i++)
+        if (json_set_text(root, sets[i], e))
             return err_in(e, "--set");
-    }
     return 0;
 }
 
