@@ -149,8 +149,8 @@ static double seconds_left(const struct progress_of *p)
 
 static void put_experiments(const struct overview *o, struct buf *out)
 {
-    static const char *const heads[] = {"experiment", "done",     "failed", "running",
-                                        "left",       "jobs/min", "time",   "planned"};
+    static const char *const heads[] = {"experiment", "done",     "failed",    "running",
+                                        "ready",      "jobs/min", "time left", "planned"};
     struct grid *g = grid_new();
     char span[32];
     for (int i = 0; i < 8; i++)

@@ -422,6 +422,55 @@ static void a_dead_process_loses_its_jobs_and_nothing_else(void **state)
     store_close(f.s);
 }
 
+enum { CROWD = 6, CROWD_JOBS = 60 };
+
+/* Everybody makes, plans and works at once; the same plan makes the same rows. */
+static void crowd_member(const char *path)
+{
+    struct fixture f = {.s = opened(path, STORE_CREATE)};
+    struct store_claim c;
+    int64_t id;
+    if (store_begin(f.s, &e))
+        _exit(1);
+    put_frame(&f);
+    for (int i = 0; i < CROWD_JOBS; i++) {
+        char sample[16];
+        snprintf(sample, sizeof sample, "s%d", i / 2);
+        struct store_job j = {f.experiment, f.run[i % 2], f.task, sample, i / 2, "h", "plain"};
+        if (store_plan_job(f.s, &j, &id, NULL, &e))
+            _exit(2);
+    }
+    if (store_commit(f.s, &e))
+        _exit(3);
+    for (;;) {
+        if (store_claim(f.s, 0, &c, &e))
+            _exit(4);
+        if (!c.n)
+            _exit(0);
+        finish(&f, &c, NULL, true);
+        store_claim_free(&c);
+    }
+}
+
+static void many_processes_share_one_database(void **state)
+{
+    (void)state;
+    pid_t pid[CROWD];
+    for (int i = 0; i < CROWD; i++)
+        if (!(pid[i] = fork()))
+            crowd_member("crowd.db");
+    for (int i = 0; i < CROWD; i++) {
+        int how;
+        assert_int_equal(waitpid(pid[i], &how, 0), pid[i]);
+        assert_int_equal(how, 0);
+    }
+    struct store *s = opened("crowd.db", STORE_READWRITE);
+    counts_are(s, 0, 0, 0, CROWD_JOBS, 0);
+    assert_int_equal(get(s, "SELECT count(*) FROM score"), CROWD_JOBS);
+    assert_int_equal(get(s, "SELECT count(*) FROM run"), 2);
+    store_close(s);
+}
+
 static void owners_are_told_apart(void **state)
 {
     (void)state;
@@ -529,6 +578,7 @@ int main(void)
         cmocka_unit_test(failures_are_kept_when_tried_again),
         cmocka_unit_test(what_was_claimed_can_be_given_back),
         cmocka_unit_test(a_dead_process_loses_its_jobs_and_nothing_else),
+        cmocka_unit_test(many_processes_share_one_database),
         cmocka_unit_test(owners_are_told_apart),
         cmocka_unit_test(jobs_of_other_machines_are_taken_over_only_when_asked),
         cmocka_unit_test(a_result_is_stored_whole_or_not),
