@@ -3,7 +3,7 @@
 # own process, scratch folder and time limit; the log of a failed one is shown.
 # usage: B=build/release GOLDEN=DIR tests/run.sh [PATTERN]
 set -u
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/.." || exit 2
 B=${B:-build/release} GOLDEN=${GOLDEN:-../shared/golden} pattern=${1:-}
 top=$PWD passed=0 failed=0 skipped=0
 case $B in *asan* | *tsan*) slower=4 ;; *) slower=1 ;; esac # time limits are stretched

@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # TAP for the scripts of this folder: source it, compare with is and like, end with done_testing.
 n=0 bad=0
 
