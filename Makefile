@@ -95,7 +95,7 @@ $(B)/%.o: %.cc $(B)/flags
 # The schema and what built the program are compiled in.
 $(B)/gen/schema.inc: harness/store/schema.sql
 	@mkdir -p $(@D)
-	$(Q)sed -e 's/\\/\\\\/g' -e 's/"/\\"/g' -e 's/^/"/' -e 's/$$/\\n"/' $< > $@
+	$(Q)sed -e 's/\\/\\\\/g' -e 's/"/\\"/g' -e 's/^/"/' -e 's/$$/\\n",/' $< > $@
 
 $(B)/gen/build_info.inc: FORCE
 	@mkdir -p $(@D)

@@ -6,7 +6,10 @@
 #include "harness/base/log.h"
 #include "harness/base/near.h"
 #include "harness/kv/method.h"
+#include "harness/store/store.h"
 #include "metrics/metric.h"
+#include "reports/grid.h"
+#include "reports/report.h"
 #include "runner/command.h"
 #include "runner/model_spec.h"
 
@@ -14,8 +17,9 @@ static int list(int argc, char **argv);
 
 const struct command cmd_list = {
     .name = "list",
-    .summary = "what there is: tasks, metrics, methods, models",
-    .usage = "list tasks|metrics|methods|models",
+    .summary = "what there is: tasks, metrics, methods, models, reports, runs",
+    .usage = "list tasks|metrics|methods|models|reports\n"
+             "       kvlab list runs [--db PATH]",
     .run = list,
 };
 
@@ -61,14 +65,69 @@ static void list_models(void)
     buf_release(&b);
 }
 
+static void list_reports(void)
+{
+    for (const struct report *const *r = report_all; *r; r++)
+        printf("%-12s %s\n", (*r)->name, (*r)->summary);
+}
+
+static const char runs_sql[] =
+    "SELECT r.id, m.name, c.name, c.chain, coalesce(p.preset, ''), r.origin,"
+    " count(DISTINCT j.task), total(j.state = 'done'), total(j.state = 'failed'),"
+    " total(j.state IN ('ready', 'running')), r.created"
+    " FROM run r JOIN model m ON m.id = r.model JOIN setting c ON c.id = r.setting"
+    " JOIN protocol p ON p.id = r.protocol LEFT JOIN job j ON j.run = r.id"
+    " GROUP BY r.id ORDER BY r.id";
+
+static int put_runs(struct store *s, struct grid *g, struct err *e)
+{
+    static const char *const heads[] = {"run",      "model",  "setting", "methods",
+                                        "protocol", "origin", "tasks",   "done",
+                                        "failed",   "left",   "created"};
+    enum { N = sizeof heads / sizeof *heads };
+    struct stmt *q;
+    int rc;
+    for (int i = 0; i < N; i++)
+        grid_column(g, "", heads[i], i == 0 || (i >= 6 && i <= 9) ? GRID_RIGHT : GRID_LEFT);
+    if (stmt_open(store_db(s), runs_sql, NULL, 0, &q, e))
+        return -1;
+    while ((rc = stmt_step(q, e)) == 1)
+        for (int i = 0; i < N; i++)
+            if (i >= 7 && i <= 9)
+                grid_printf(g, "%lld", (long long)stmt_int(q, i));
+            else
+                grid_cell(g, stmt_text(q, i));
+    stmt_close(q);
+    return rc;
+}
+
+static int list_runs(const char *db, struct err *e)
+{
+    struct store *s;
+    struct buf out;
+    if (store_open(db, STORE_READONLY, &s, e))
+        return -1;
+    struct grid *g = grid_new();
+    buf_init(&out);
+    int rc = put_runs(s, g, e);
+    if (!rc) {
+        grid_put_text(g, (struct grid_look){0}, &out);
+        fputs(out.s, stdout);
+    }
+    buf_release(&out);
+    grid_free(g);
+    store_close(s);
+    return rc;
+}
+
+/* What is in the program, or what is in a database. */
 static const struct {
     const char *name;
     void (*print)(void);
+    int (*read)(const char *db, struct err *e);
 } lists[] = {
-    {"tasks", list_tasks},
-    {"metrics", list_metrics},
-    {"methods", list_methods},
-    {"models", list_models},
+    {"tasks", list_tasks, NULL},   {"metrics", list_metrics, NULL}, {"methods", list_methods, NULL},
+    {"models", list_models, NULL}, {"reports", list_reports, NULL}, {"runs", NULL, list_runs},
 };
 
 enum { N_LISTS = sizeof lists / sizeof *lists };
@@ -76,16 +135,18 @@ enum { N_LISTS = sizeof lists / sizeof *lists };
 static int list(int argc, char **argv)
 {
     struct err e;
-    const char *what = NULL, *names[N_LISTS];
+    const char *what = NULL, *db = "kvlab.db", *names[N_LISTS];
     char hint[128];
     int n;
-    const struct flag flags[] = {{0}};
+    const struct flag flags[] = {{.name = "--db", .value = &db}, {0}};
     int rc = command_flags(&cmd_list, argc, argv, flags, &what, 1, &n, &e);
     if (rc)
         return rc > 0 ? 0 : log_failure(&e);
     for (int i = 0; i < N_LISTS; i++) {
         names[i] = lists[i].name;
         if (n && !strcmp(what, names[i])) {
+            if (lists[i].read)
+                return lists[i].read(db, &e) ? log_failure(&e) : 0;
             lists[i].print();
             return 0;
         }

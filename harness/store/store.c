@@ -1,0 +1,250 @@
+#include "harness/store/store.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "harness/base/mem.h"
+#include "harness/store/store_int.h"
+
+/* ---- versions ---- */
+
+/* Line by line: one string of this length is more than C promises to take. */
+static const char *const schema_lines[] = {
+#include "schema.inc"
+};
+
+static char *schema_dup(void)
+{
+    struct buf b;
+    buf_init(&b);
+    for (size_t i = 0; i < sizeof schema_lines / sizeof *schema_lines; i++)
+        buf_str(&b, schema_lines[i]);
+    return b.s;
+}
+
+/* steps[v] leads from version v to v + 1. To change the schema add a step; never change one that
+ * was released. */
+static const char *const steps[] = {
+    NULL, // schema.sql
+};
+
+enum { STORE_VERSION = sizeof steps / sizeof *steps };
+
+static int pragma(struct db *db, const char *name, int64_t *out, struct err *e)
+{
+    char sql[64];
+    snprintf(sql, sizeof sql, "PRAGMA %s", name);
+    return db_get_int(db, sql, NULL, 0, out, e) < 0 ? -1 : 0;
+}
+
+/* What the file says it is. */
+struct stamp {
+    int64_t application, version, objects;
+};
+
+static int read_stamp(struct db *db, struct stamp *s, struct err *e)
+{
+    *s = (struct stamp){0, 0, 0};
+    if (pragma(db, "application_id", &s->application, e) ||
+        pragma(db, "user_version", &s->version, e))
+        return -1;
+    return db_get_int(db, "SELECT count(*) FROM sqlite_schema", NULL, 0, &s->objects, e) < 0 ? -1
+                                                                                             : 0;
+}
+
+static bool is_blank(const struct stamp *s)
+{
+    return !s->application && !s->version && !s->objects;
+}
+
+static int apply_steps(struct db *db, struct store_steps list, struct err *e)
+{
+    struct stamp now; // read again: another process may have been here while we waited
+    char sql[128];
+    if (read_stamp(db, &now, e))
+        return -1;
+    for (int64_t v = now.version; v < list.n; v++)
+        if (db_exec(db, list.sql[v], e))
+            return err_in(e, "bringing %s from version %d to %d", db_path(db), (int)v, (int)v + 1);
+    snprintf(sql, sizeof sql, "PRAGMA application_id = %d; PRAGMA user_version = %d",
+             STORE_APPLICATION_ID, list.n);
+    return now.version < list.n ? db_exec(db, sql, e) : 0;
+}
+
+int store_migrate(struct db *db, struct store_steps list, struct err *e)
+{
+    if (db_begin(db, e))
+        return -1;
+    if (apply_steps(db, list, e) || db_commit(db, e)) {
+        db_rollback(db);
+        return -1;
+    }
+    return 0;
+}
+
+static int to_this_version(struct db *db, struct err *e)
+{
+    const char *sql[STORE_VERSION];
+    char *schema = schema_dup();
+    sql[0] = schema;
+    for (int v = 1; v < STORE_VERSION; v++)
+        sql[v] = steps[v];
+    int rc = store_migrate(db, (struct store_steps){sql, STORE_VERSION}, e);
+    free(schema);
+    return rc;
+}
+
+/* ---- opening ---- */
+
+static int check_ours(const struct db *db, const struct stamp *s, struct err *e)
+{
+    if (s->application != STORE_APPLICATION_ID)
+        return err_user(e,
+                        "%s is another program's database (application_id 0x%llx, kvlab's is "
+                        "0x%x); name another with --db",
+                        db_path(db), (unsigned long long)s->application, STORE_APPLICATION_ID);
+    if (s->version < 1)
+        return err_user(e, "%s is damaged: it says to be of version %d", db_path(db),
+                        (int)s->version);
+    if (s->version > STORE_VERSION)
+        return err_user(e,
+                        "%s is of version %d and this kvlab knows up to %d; use a newer kvlab, or "
+                        "name another with --db",
+                        db_path(db), (int)s->version, STORE_VERSION);
+    return 0;
+}
+
+/* Looks at every page of a file that is small enough to read at once; of a larger one the damage
+ * shows where it is read. */
+enum { CHECK_MAX_BYTES = 32 << 20 };
+
+static int check_whole(struct db *db, struct err *e)
+{
+    struct stat st;
+    struct stmt *s;
+    if (stat(db_path(db), &st) || st.st_size > CHECK_MAX_BYTES)
+        return 0;
+    if (stmt_open(db, "PRAGMA quick_check(1)", NULL, 0, &s, e))
+        return -1;
+    int rc = stmt_step(s, e);
+    if (rc == 1 && !text_is(stmt_text(s, 0), "ok")) {
+        struct text t = stmt_text(s, 0);
+        rc = err_user(e,
+                      "%s is damaged (%.*s); take a copy of it from before, or save what is left "
+                      "with: sqlite3 FILE .recover",
+                      db_path(db), (int)t.n, t.s);
+    }
+    stmt_close(s);
+    return rc < 0 ? -1 : 0;
+}
+
+/* Tables that were dropped by hand, say. */
+static int check_tables(struct db *db, struct err *e)
+{
+    int64_t missing = 0;
+    const char *sql = "SELECT count(*) FROM docs WHERE \"column\" = '' AND object NOT IN "
+                      "(SELECT name FROM sqlite_schema)";
+    if (db_get_int(db, sql, NULL, 0, &missing, e) < 0)
+        return err_in(e, "%s is damaged", db_path(db));
+    if (missing)
+        return err_user(e,
+                        "%s is damaged: %d of its tables and views are missing; take a copy of "
+                        "it from before",
+                        db_path(db), (int)missing);
+    return 0;
+}
+
+/* A new file gets its write-ahead log before the schema: the mode cannot change in a transaction.
+ */
+static int make_new(struct db *db, struct err *e)
+{
+    return db_exec(db, "PRAGMA journal_mode = WAL", e) || to_this_version(db, e) ? -1 : 0;
+}
+
+static int prepare(struct db *db, enum store_mode mode, bool *older, struct err *e)
+{
+    struct stamp s;
+    *older = false;
+    if (read_stamp(db, &s, e))
+        return -1;
+    if (is_blank(&s)) {
+        if (mode == STORE_CREATE)
+            return make_new(db, e);
+        return err_user(e, "%s is empty; kvlab run fills it, --db names another", db_path(db));
+    }
+    if (check_ours(db, &s, e) || check_whole(db, e))
+        return -1;
+    *older = s.version < STORE_VERSION;
+    if (*older && mode != STORE_READONLY)
+        return to_this_version(db, e);
+    return *older ? 0 : check_tables(db, e);
+}
+
+static int open_db(const char *path, enum store_mode mode, struct db **db, bool *older,
+                   struct err *e)
+{
+    static const enum db_mode modes[] = {[STORE_READONLY] = DB_READONLY,
+                                         [STORE_READWRITE] = DB_READWRITE,
+                                         [STORE_CREATE] = DB_CREATE};
+    if (db_open(path, modes[mode], db, e))
+        return -1;
+    if (prepare(*db, mode, older, e)) {
+        db_close(*db);
+        return -1;
+    }
+    return 0;
+}
+
+int store_open(const char *path, enum store_mode mode, struct store **out, struct err *e)
+{
+    struct db *db;
+    bool older;
+    if (open_db(path, mode, &db, &older, e))
+        return -1;
+    if (older && mode == STORE_READONLY) { // brought up to date by a connection that can write
+        db_close(db);
+        if (open_db(path, STORE_READWRITE, &db, &older, e))
+            return -1;
+        db_close(db);
+        if (open_db(path, mode, &db, &older, e))
+            return -1;
+    }
+    struct store *s = xcalloc(1, sizeof *s);
+    s->db = db;
+    store_owner_self(s->owner);
+    *out = s;
+    return 0;
+}
+
+void store_close(struct store *s)
+{
+    if (!s)
+        return;
+    db_close(s->db);
+    free(s);
+}
+
+struct db *store_db(struct store *s)
+{
+    return s->db;
+}
+
+int store_begin(struct store *s, struct err *e)
+{
+    return db_begin(s->db, e);
+}
+
+int store_commit(struct store *s, struct err *e)
+{
+    if (!db_commit(s->db, e))
+        return 0;
+    db_rollback(s->db);
+    return -1;
+}
+
+void store_rollback(struct store *s)
+{
+    db_rollback(s->db);
+}

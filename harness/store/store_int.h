@@ -1,0 +1,36 @@
+/* What the files of the store share; tests may look too. */
+#ifndef KVLAB_STORE_INT_H
+#define KVLAB_STORE_INT_H
+
+#include "harness/store/store.h"
+
+enum { STORE_OWNER_MAX = 320 };
+
+struct store {
+    struct db *db;
+    char owner[STORE_OWNER_MAX]; // of this process, see store_owner.c
+};
+
+/* ---- store.c: versions ---- */
+
+enum { STORE_APPLICATION_ID = 0x6b766c62 }; // "kvlb"
+
+/* Steps in order: sql[v] leads from version v to v + 1. Statements without BEGIN. */
+struct store_steps {
+    const char *const *sql;
+    int n;
+};
+
+/* Takes the database from its version to list.n in one transaction; a file that holds nothing is
+ * of version 0. Does nothing when another process has just done it. */
+int store_migrate(struct db *db, struct store_steps list, struct err *e);
+
+/* ---- store_owner.c ---- */
+
+/* host/pid/start, where start tells this process from an earlier one with the same pid. */
+void store_owner_self(char out[STORE_OWNER_MAX]);
+
+enum store_owner_state { OWNER_ALIVE, OWNER_DEAD, OWNER_ELSEWHERE };
+enum store_owner_state store_owner_look(const char *owner);
+
+#endif

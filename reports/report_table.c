@@ -1,0 +1,360 @@
+/* The paper's table: a row a setting, a column a task, then the mean and what it costs. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "reports/grid.h"
+#include "reports/table_data.h"
+#include "reports/visible.h"
+
+static int write_table(struct store *s, const struct report_request *r, struct buf *out,
+                       struct err *e);
+
+const struct report report_table = {
+    .name = "table",
+    .summary = "scores of every setting by task, with the mean, KV bytes and speed",
+    .write = write_table,
+};
+
+/* ---- columns ---- */
+
+/* What all task names start with ("mini_"), which a narrow head can do without. */
+static size_t common_prefix(const struct table_data *d)
+{
+    const char *first = d->task[0].name, *end = strchr(first, '_');
+    size_t n = end ? (size_t)(end - first) + 1 : 0;
+    for (int i = 1; i < d->n_tasks; i++)
+        if (strncmp(first, d->task[i].name, n))
+            return 0;
+    return d->n_tasks > 1 ? n : 0;
+}
+
+static void add_columns(struct grid *g, const struct table_data *d, bool text)
+{
+    char mean[64];
+    size_t cut = text ? common_prefix(d) : 0;
+    snprintf(mean, sizeof mean, "mean of %d task%s", d->n_tasks, d->n_tasks == 1 ? "" : "s");
+    grid_column(g, "", "setting", GRID_LEFT);
+    for (int i = 0; i < d->n_tasks; i++)
+        grid_column(g, d->task[i].category, d->task[i].name + cut, GRID_RIGHT);
+    grid_column(g, "", mean, GRID_RIGHT);
+    grid_column(g, "", "KV %", GRID_RIGHT);
+    grid_column(g, "", "read %", GRID_RIGHT);
+    grid_column(g, "", "tok/s", GRID_RIGHT);
+}
+
+/* ---- cells ---- */
+
+/* The mark's place is kept in the other rows, so that the points stand below each other. */
+static const char *mark(bool marked, bool room)
+{
+    return marked ? "*" : room ? " " : "";
+}
+
+static void add_number(struct grid *g, double x)
+{
+    if (isnan(x))
+        grid_cell(g, text_of("-"));
+    else
+        grid_printf(g, "%.1f", x);
+}
+
+static bool column_marked(const struct table_data *d, const struct table *t, int task)
+{
+    bool any = false;
+    for (int i = 0; i < t->n_rows; i++)
+        any |= table_cell_partial(&t->row[i].cell[task], &d->task[task]);
+    return any;
+}
+
+static bool is_full(const struct table_row *r)
+{
+    return !strcmp(r->method, "full");
+}
+
+/* The best of the compressed settings, when there are several to choose from; task -1: the mean. */
+static double best_of(const struct table_data *d, const struct table *t, int task)
+{
+    double best = -1;
+    int n = 0;
+    for (int i = 0; i < t->n_rows; i++) {
+        const struct table_row *r = &t->row[i];
+        double x = task < 0          ? table_row_mean(d, r).mean
+                   : r->cell[task].n ? r->cell[task].score
+                                     : NAN;
+        if (is_full(r) || isnan(x))
+            continue;
+        best = x > best ? x : best;
+        n++;
+    }
+    return n > 1 ? best : INFINITY;
+}
+
+static void add_score(struct grid *g, const struct table_data *d, const struct table *t, int row,
+                      int task)
+{
+    const struct table_cell *c = &t->row[row].cell[task];
+    const char *m = mark(table_cell_partial(c, &d->task[task]), column_marked(d, t, task));
+    if (!c->n)
+        grid_printf(g, "-%s", m);
+    else
+        grid_printf(g, "%.1f%s", c->score, m);
+    if (c->n && !is_full(&t->row[row]) && c->score == best_of(d, t, task))
+        grid_bold(g);
+}
+
+static bool any_partial(const struct table_data *d, const struct table *t)
+{
+    bool any = false;
+    for (int i = 0; i < t->n_rows; i++)
+        any |= table_row_mean(d, &t->row[i]).partial;
+    return any;
+}
+
+static void add_mean(struct grid *g, const struct table_data *d, const struct table *t, int row)
+{
+    struct table_mean m = table_row_mean(d, &t->row[row]);
+    const char *marked = mark(m.partial, any_partial(d, t));
+    if (isnan(m.mean))
+        grid_printf(g, "-%s", marked);
+    else if (isnan(m.stderr_))
+        grid_printf(g, "%.1f%s", m.mean, marked);
+    else
+        grid_printf(g, "%.1f ±%.1f%s", m.mean, m.stderr_, marked);
+    if (!is_full(&t->row[row]) && m.mean == best_of(d, t, -1))
+        grid_bold(g);
+}
+
+static void add_row(struct grid *g, const struct table_data *d, const struct table *t, int row)
+{
+    const struct table_row *r = &t->row[row];
+    grid_cell(g, text_of(r->name));
+    for (int i = 0; i < d->n_tasks; i++)
+        add_score(g, d, t, row, i);
+    add_mean(g, d, t, row);
+    add_number(g, 100 * r->kv_ratio);
+    add_number(g, 100 * r->read_ratio);
+    add_number(g, r->decode_tps);
+}
+
+static void add_items(struct grid *g, const struct table_data *d, const struct table *t)
+{
+    grid_rule(g);
+    grid_cell(g, text_of("items"));
+    for (int i = 0; i < d->n_tasks; i++)
+        grid_printf(g, "%d%s", d->task[i].items, mark(false, column_marked(d, t, i)));
+    for (int i = 0; i < 4; i++)
+        grid_cell(g, text_of(""));
+}
+
+/* ---- notes ---- */
+
+enum { MAX_NOTED = 8 };
+
+static void note_cell(struct buf *b, const char *setting, const struct table_task *t,
+                      const struct table_cell *c)
+{
+    buf_printf(b, "%s %s %d of %d (", setting, t->name, c->n,
+               c->planned > t->items ? c->planned : t->items);
+    const char *comma = "";
+    const struct {
+        int n;
+        const char *what;
+    } why[] = {{c->failed, "failed"},
+               {c->left, "left"},
+               {c->done - c->n, "without a score"},
+               {t->items - c->planned, "not planned"}};
+    for (size_t i = 0; i < sizeof why / sizeof *why; i++)
+        if (why[i].n > 0) {
+            buf_printf(b, "%s%d %s", comma, why[i].n, why[i].what);
+            comma = ", ";
+        }
+    buf_char(b, ')');
+}
+
+/* Which items are missing where: nothing is averaged silently. */
+static int missing_note(const struct table_data *d, const struct table *t, struct buf *b)
+{
+    int n = 0;
+    for (int i = 0; i < t->n_rows; i++)
+        for (int k = 0; k < d->n_tasks; k++) {
+            if (!table_cell_partial(&t->row[i].cell[k], &d->task[k]))
+                continue;
+            if (n++ >= MAX_NOTED)
+                continue;
+            buf_str(b, n > 1 ? "; " : "* of fewer items, so not comparable: ");
+            note_cell(b, t->row[i].name, &d->task[k], &t->row[i].cell[k]);
+        }
+    if (n > MAX_NOTED)
+        buf_printf(b, "; and %d more cells", n - MAX_NOTED);
+    if (n)
+        buf_str(b, ". kvlab status says why.");
+    return n;
+}
+
+static const char *basis_words(const struct table *t)
+{
+    const char *basis = "";
+    for (int i = 0; i < t->n_rows; i++) {
+        const char *other = t->row[i].kv_basis;
+        if (*other && *basis && strcmp(basis, other))
+            return "partly counted from the packed records, partly as held in memory";
+        basis = *other ? other : basis;
+    }
+    return !strcmp(basis, "counted") ? "counted from the packed records"
+           : !strcmp(basis, "held")  ? "as held in memory"
+           : *basis                  ? "partly counted from the packed records, partly as held"
+                                     : "not recorded";
+}
+
+static bool has_stderr(const struct table_data *d, const struct table *t)
+{
+    for (int i = 0; i < t->n_rows; i++)
+        if (!isnan(table_row_mean(d, &t->row[i]).stderr_))
+            return true;
+    return false;
+}
+
+typedef void put_note(const char *note, int width, struct buf *out);
+
+static void put_text_note(const char *note, int width, struct buf *out)
+{
+    visible_put_wrapped(note, width, 2, out);
+}
+
+static void put_markdown_note(const char *note, int width, struct buf *out)
+{
+    (void)width;
+    buf_printf(out, "- %s%s\n", *note == '*' ? "\\" : "", note);
+}
+
+static void put_notes(const struct table_data *d, const struct table *t, put_note *put, int width,
+                      struct buf *out)
+{
+    struct buf b;
+    buf_init(&b);
+    buf_printf(&b, "Scores 0-100, the mean over the items.%s",
+               has_stderr(d, t)
+                   ? " ±: standard error of the mean of tasks, by the chance of items; "
+                     "it is not that of a difference between rows, which share items."
+                   : "");
+    put(b.s, width, out);
+    buf_reset(&b);
+    buf_printf(
+        &b,
+        "KV %%: bytes of the cache a token at the end, %s, as a share of a full f16 cache. "
+        "read %%: bytes of it read by a decode step, as a share of the same. tok/s: decoding. "
+        "All three over all finished items.",
+        basis_words(t));
+    put(b.s, width, out);
+    buf_reset(&b);
+    if (missing_note(d, t, &b))
+        put(b.s, width, out);
+    if (d->builds > 1)
+        put("The items were computed by several builds or machines, see table build.", width, out);
+    if (d->mixed_scores)
+        put("Some cells mix versions of a metric, see metric_version in view result.", width, out);
+    buf_reset(&b);
+    if (*d->others) {
+        buf_printf(&b, "Other experiments here: %s (--experiment NAME).", d->others);
+        put(b.s, width, out);
+    }
+    buf_release(&b);
+}
+
+/* ---- text and Markdown ---- */
+
+static void put_title(const struct table_data *d, const struct table *t, bool markdown,
+                      struct buf *out)
+{
+    buf_printf(out, "%s%s: %s%s%s, %d setting%s\n\n", markdown ? "### " : "", d->name,
+               t->model_name, *t->protocol_name ? ", protocol " : "", t->protocol_name, t->n_rows,
+               t->n_rows == 1 ? "" : "s");
+}
+
+static void put_table(const struct table_data *d, const struct table *t,
+                      const struct report_request *r, struct buf *out)
+{
+    bool text = r->format == REPORT_TEXT;
+    struct grid *g = grid_new();
+    add_columns(g, d, text);
+    for (int i = 0; i < t->n_rows; i++)
+        add_row(g, d, t, i);
+    add_items(g, d, t);
+    put_title(d, t, !text, out);
+    if (text)
+        grid_put_text(g, (struct grid_look){.width = r->width, .colour = r->colour}, out);
+    else
+        grid_put_markdown(g, out);
+    buf_char(out, '\n');
+    put_notes(d, t, text ? put_text_note : put_markdown_note, r->width, out);
+    grid_free(g);
+}
+
+/* ---- CSV: all models in one, numbers with all digits that mean something ---- */
+
+static void add_csv_row(struct grid *g, const struct table_data *d, const struct table *t,
+                        const struct table_row *r)
+{
+    struct table_mean m = table_row_mean(d, r);
+    struct table_cell sum = {0};
+    const double number[] = {m.mean, m.stderr_, 100 * r->kv_ratio, 100 * r->read_ratio,
+                             r->decode_tps};
+    grid_cell(g, text_of(t->model_name));
+    grid_cell(g, text_of(t->protocol_name));
+    grid_cell(g, text_of(r->name));
+    for (int i = 0; i < d->n_tasks; i++) {
+        const struct table_cell *c = &r->cell[i];
+        if (c->n)
+            grid_printf(g, "%.4f", c->score);
+        else
+            grid_cell(g, text_of(""));
+        sum.n += c->n, sum.planned += c->planned, sum.failed += c->failed, sum.left += c->left;
+    }
+    for (size_t i = 0; i < sizeof number / sizeof *number; i++)
+        if (isnan(number[i]))
+            grid_cell(g, text_of(""));
+        else
+            grid_printf(g, "%.4f", number[i]);
+    grid_printf(g, "%d", sum.planned);
+    grid_printf(g, "%d", sum.n);
+    grid_printf(g, "%d", sum.failed);
+    grid_printf(g, "%d", sum.left);
+}
+
+static void put_csv(const struct table_data *d, struct buf *out)
+{
+    static const char *const last[] = {"mean",         "mean_stderr", "kv_percent",
+                                       "read_percent", "decode_tps",  "items",
+                                       "scored",       "failed",      "left"};
+    struct grid *g = grid_new();
+    grid_column(g, "", "model", GRID_LEFT);
+    grid_column(g, "", "protocol", GRID_LEFT);
+    grid_column(g, "", "setting", GRID_LEFT);
+    for (int i = 0; i < d->n_tasks; i++)
+        grid_column(g, "", d->task[i].name, GRID_RIGHT);
+    for (size_t i = 0; i < sizeof last / sizeof *last; i++)
+        grid_column(g, "", last[i], GRID_RIGHT);
+    for (int i = 0; i < d->n_tables; i++)
+        for (int k = 0; k < d->table[i].n_rows; k++)
+            add_csv_row(g, d, &d->table[i], &d->table[i].row[k]);
+    grid_put_csv(g, out);
+    grid_free(g);
+}
+
+static int write_table(struct store *s, const struct report_request *r, struct buf *out,
+                       struct err *e)
+{
+    struct table_data d;
+    if (table_data_load(&d, s, r, e))
+        return -1;
+    if (r->format == REPORT_CSV)
+        put_csv(&d, out);
+    for (int i = 0; i < d.n_tables && r->format != REPORT_CSV; i++) {
+        if (i)
+            buf_char(out, '\n');
+        put_table(&d, &d.table[i], r, out);
+    }
+    table_data_release(&d);
+    return 0;
+}

@@ -1,0 +1,60 @@
+/* What the table report shows, as numbers: settings by tasks, for each model of an experiment. */
+#ifndef KVLAB_TABLE_DATA_H
+#define KVLAB_TABLE_DATA_H
+
+#include "reports/report.h"
+
+struct table_task {
+    int64_t id;
+    char *name, *category;
+    int items; // that the fullest row asks for
+};
+
+struct table_cell {
+    int planned, n, done, failed, left;
+    double score, stderr_; // NaN where there is none
+};
+
+struct table_row {
+    int64_t run;
+    char *name, *method;
+    double kv_ratio, read_ratio, decode_tps; // over all items, NaN where unknown
+    char *kv_basis;
+    struct table_cell *cell; // [n_tasks]
+};
+
+/* One model under one protocol. */
+struct table {
+    int64_t model, protocol;
+    char *model_name, *protocol_name;
+    struct table_row *row;
+    int n_rows;
+};
+
+struct table_data {
+    int64_t experiment;
+    char *name;
+    struct table_task *task; // grouped by category
+    int n_tasks;
+    struct table *table;
+    int n_tables;
+    char *others;     // other experiments' names, or ""
+    int builds;       // that computed the items
+    int mixed_scores; // cells scored by several versions of a metric
+};
+
+int table_data_load(struct table_data *d, struct store *s, const struct report_request *r,
+                    struct err *e);
+void table_data_release(struct table_data *d);
+
+/* Whether a cell lacks items that the task has elsewhere, or that were asked for. */
+bool table_cell_partial(const struct table_cell *c, const struct table_task *t);
+
+/* Mean of a row over all tasks and its standard error; NaN when a task has no score. */
+struct table_mean {
+    double mean, stderr_;
+    bool partial;
+};
+struct table_mean table_row_mean(const struct table_data *d, const struct table_row *r);
+
+#endif
