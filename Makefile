@@ -85,7 +85,7 @@ $(B)/harness/methods/kvo_quant.o: ISA := -O3
 $(B)/%.o: %.c $(B)/flags
 	@mkdir -p $(@D)
 	@echo "  CC    $<"
-	$(Q)$(CC) $(CFLAGS_ALL) $(DEFS) $(ISA) -c -o $@ $<
+	$(Q)$(CC) $(CFLAGS_ALL) $(ISA) -c -o $@ $<
 
 $(B)/%.o: %.cc $(B)/flags
 	@mkdir -p $(@D)
@@ -152,6 +152,10 @@ asan: deps
 tsan: deps
 	+@$(INNER) VARIANT=tsan ONLY=test_pool run-tests
 
+## check-long: every LongBench record through the built-in model (needs KVLAB_SHARED; minutes)
+check-long: all
+	@LONG=1 B=$(B) bash tests/run.sh longbench
+
 ## golden: compare with the reference values in GOLDEN=DIR (default ../shared/golden)
 golden:
 	+@$(INNER) $(B)/golden
@@ -160,6 +164,10 @@ golden:
 ## bench: kernels against their plain twins and against BLAS, as ratios
 bench: kvlab
 	@./kvlab bench
+
+## docs: write configs/README.md from the program's tables
+docs: kvlab
+	@bash tests/tools/configs_readme.sh ./kvlab > configs/README.md
 
 ## lint: includes, registries, names, format, length of files and functions
 lint:
@@ -193,7 +201,7 @@ help:
 	@sed -n 's/^## //p' Makefile | awk -F': ' '{printf "  %-10s %s\n", $$1, $$2}'
 	@echo "variables: CC=clang VARIANT=release|asan|tsan|debug DEVELOPER=1 (warnings are errors) V=1 (show commands)"
 
-.PHONY: all deps deps-dev demo test test-bins run-tests asan tsan golden bench lint tidy format \
+.PHONY: docs check-long all deps deps-dev demo test test-bins run-tests asan tsan golden bench lint tidy format \
         install uninstall clean help FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:

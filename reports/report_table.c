@@ -29,6 +29,20 @@ static size_t common_prefix(const struct table_data *d)
     return d->n_tasks > 1 ? n : 0;
 }
 
+/* Long names of categories in a text table, whose columns are narrow. */
+static const char *category_head(const char *category, bool text)
+{
+    static const char *const heads[][2] = {
+        {"single-doc QA", "single-doc"},
+        {"multi-doc QA", "multi-doc"},
+        {"summarization", "summary"},
+    };
+    for (size_t i = 0; text && i < sizeof heads / sizeof *heads; i++)
+        if (!strcmp(category, heads[i][0]))
+            return heads[i][1];
+    return category;
+}
+
 static void add_columns(struct grid *g, const struct table_data *d, bool text)
 {
     char mean[64];
@@ -36,7 +50,7 @@ static void add_columns(struct grid *g, const struct table_data *d, bool text)
     snprintf(mean, sizeof mean, "mean of %d task%s", d->n_tasks, d->n_tasks == 1 ? "" : "s");
     grid_column(g, "", "setting", GRID_LEFT);
     for (int i = 0; i < d->n_tasks; i++)
-        grid_column(g, d->task[i].category, d->task[i].name + cut, GRID_RIGHT);
+        grid_column(g, category_head(d->task[i].category, text), d->task[i].name + cut, GRID_RIGHT);
     grid_column(g, "", mean, GRID_RIGHT);
     grid_column(g, "", "KV %", GRID_RIGHT);
     grid_column(g, "", "read %", GRID_RIGHT);

@@ -397,6 +397,10 @@ void json_put_number(struct buf *b, double x)
         return;
     }
     char s[40];
+    if (x == floor(x) && fabs(x) < 1e15) {
+        buf_printf(b, "%.0f", x + 0.0); // -0 as 0
+        return;
+    }
     for (int digits = 1; digits <= 17; digits++) {
         snprintf(s, sizeof s, "%.*g", digits, x);
         if (strtod(s, NULL) == x)
