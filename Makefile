@@ -1,5 +1,5 @@
-# kvlab: one makefile, no recursion. Objects live in build/<variant>/.
-# `make help` lists the targets.
+# kvlab: one makefile, no recursion. Objects live in build/<variant>/, those of clang in
+# build/clang-<variant>/. `make help` lists the targets.
 
 VARIANT  ?= release
 ifeq ($(origin CC),default)
@@ -12,6 +12,7 @@ V        ?= 0
 Q        := $(if $(filter 1,$(V)),,@)
 GOLDEN   ?= ../shared/golden
 JOBS     ?= $(shell nproc)
+PREFIX   ?= /usr/local
 
 # Floating point is part of the results: no contraction, no fast-math, -O2.
 # kernels_avx2.c and kernels_avx512.c get their instruction sets below.
@@ -27,18 +28,20 @@ OPT_asan    := -O1 -fsanitize=address,undefined -fno-sanitize-recover=undefined
 OPT_tsan    := -O1 -fsanitize=thread
 OPT_debug   := -O0
 OPT         := $(OPT_$(VARIANT))
+# Clang's check of C++ types wants its C++ runtime, which nothing else here does.
+CXXOPT      := $(if $(filter asan,$(VARIANT)),-fno-sanitize=vptr)
 $(if $(OPT),,$(error VARIANT=$(VARIANT) is not one of release asan tsan debug))
 
+B        := build/$(if $(findstring clang,$(notdir $(CC))),clang-)$(VARIANT)
 PKGS     := sqlite3 libpcre2-8 libcjson sentencepiece libzip nettle
 PKGFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 LIBS     := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lopenblas -lpthread -lm -lstdc++
 
-BASEFLAGS := $(OPT) -g -ffp-contract=off -I. -Ibuild/gen $(PKGFLAGS) -MMD -MP
+BASEFLAGS := $(OPT) -g -ffp-contract=off -I. -I$(B)/gen $(PKGFLAGS) -MMD -MP
 CFLAGS_ALL := -std=c11 -D_POSIX_C_SOURCE=200809L $(BASEFLAGS) $(CWARN) $(CFLAGS)
-CXXFLAGS_ALL := -std=c++17 $(BASEFLAGS) $(WARN) $(CXXFLAGS)
+CXXFLAGS_ALL := -std=c++17 $(BASEFLAGS) $(CXXOPT) $(WARN) $(CXXFLAGS)
 LDFLAGS_ALL := $(OPT) $(LDFLAGS)
 
-B        := build/$(VARIANT)
 DIRS     := harness/base harness/store harness/tensor harness/kv harness/methods harness/model \
             datasets metrics reports runner
 SRC      := $(wildcard $(addsuffix /*.c,$(DIRS)))
@@ -54,8 +57,9 @@ FUZZ     := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c
 ## all: build ./kvlab (the default)
 all: kvlab
 
-kvlab: $(B)/kvlab
-	$(Q)cp $< $@
+# Compared, not dated: ./kvlab may be that of another variant.
+kvlab: $(B)/kvlab FORCE
+	$(Q)cmp -s $< $@ || cp $< $@
 
 $(B)/kvlab: $(B)/runner/main.o $(LIB)
 	@echo "  LD    $@"
@@ -81,7 +85,7 @@ $(B)/harness/methods/kvo_quant.o: ISA := -O3
 $(B)/%.o: %.c $(B)/flags
 	@mkdir -p $(@D)
 	@echo "  CC    $<"
-	$(Q)$(CC) $(CFLAGS_ALL) $(ISA) -c -o $@ $<
+	$(Q)$(CC) $(CFLAGS_ALL) $(DEFS) $(ISA) -c -o $@ $<
 
 $(B)/%.o: %.cc $(B)/flags
 	@mkdir -p $(@D)
@@ -89,18 +93,18 @@ $(B)/%.o: %.cc $(B)/flags
 	$(Q)$(CXX) $(CXXFLAGS_ALL) -c -o $@ $<
 
 # The schema and what built the program are compiled in.
-build/gen/schema.inc: harness/store/schema.sql
+$(B)/gen/schema.inc: harness/store/schema.sql
 	@mkdir -p $(@D)
 	$(Q)sed -e 's/\\/\\\\/g' -e 's/"/\\"/g' -e 's/^/"/' -e 's/$$/\\n",/' $< > $@
-$(B)/harness/store/store.o: build/gen/schema.inc
 
-build/gen/build_info.inc: FORCE
+$(B)/gen/build_info.inc: FORCE
 	@mkdir -p $(@D)
 	@{ echo "#define BUILD_COMMIT \"$$(git rev-parse --short=12 HEAD 2>/dev/null || echo none)\""; \
 	   echo "#define BUILD_DIRTY $$(git diff --quiet HEAD -- 2>/dev/null && echo 0 || echo 1)"; \
+	   echo '#define BUILD_CFLAGS "$(strip $(OPT) -ffp-contract=off $(CFLAGS))"'; \
 	 } > $@.new; cmp -s $@.new $@ && rm $@.new || mv $@.new $@
-$(B)/runner/build_info.o: build/gen/build_info.inc
-$(B)/runner/build_info.o: CFLAGS += -DBUILD_CFLAGS='"$(strip $(OPT) -ffp-contract=off)"' -DBUILD_CC='"$(CC)"'
+GEN := $(B)/gen/build_info.inc $(if $(wildcard harness/store/schema.sql),$(B)/gen/schema.inc)
+$(OBJ): | $(GEN)
 
 $(B)/tests/%: $(B)/tests/unit/%.o $(LIB)
 	@echo "  LD    $@"
@@ -115,42 +119,70 @@ $(B)/fuzz/%: $(B)/tests/fuzz/%.o $(B)/tests/fuzz/driver.o $(LIB)
 	@echo "  LD    $@"
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS)
 
+# Jobs of an inner make: those of the outer one where it was given a number.
+INNER     = $(MAKE) --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j$(JOBS))
+
 ## deps: install what the build needs (Debian packages, with sudo where needed)
 deps:
 	@bash tests/tools/deps.sh
 
+## deps-dev: install what lint, tidy and CI need, too
+deps-dev: deps
+	@bash tests/tools/deps_dev.sh
+
 ## demo: install what is missing, build, run the built-in ablation and print its table
 demo: deps
-	@$(MAKE) --no-print-directory -j$(JOBS) all
+	+@$(INNER) all
 	@./kvlab demo $(if $(DB),--db $(DB))
 
 ## test: every test that needs no third-party data, and those that do where it is there
 test: deps
-	@$(MAKE) --no-print-directory -j$(JOBS) test-bins
-	@B=$(B) GOLDEN=$(GOLDEN) bash tests/run.sh
+	+@$(INNER) all run-tests
 
-test-bins: kvlab $(UNIT) $(B)/golden $(FUZZ)
+test-bins: $(B)/kvlab $(UNIT) $(B)/golden $(FUZZ)
+
+run-tests: test-bins
+	@B=$(B) GOLDEN=$(GOLDEN) bash tests/run.sh $(ONLY)
+
+## asan: the tests under AddressSanitizer and UBSan
+asan: deps
+	+@$(INNER) VARIANT=asan run-tests
+
+## tsan: the tests of threads under ThreadSanitizer
+tsan: deps
+	+@$(INNER) VARIANT=tsan ONLY=test_pool run-tests
 
 ## golden: compare with the reference values in GOLDEN=DIR (default ../shared/golden)
 golden:
-	@$(MAKE) --no-print-directory -j$(JOBS) $(B)/golden
+	+@$(INNER) $(B)/golden
 	@$(B)/golden $(GOLDEN)
 
 ## bench: kernels against their plain twins and against BLAS, as ratios
 bench: kvlab
 	@./kvlab bench
 
-## lint: includes, registries, format, static analysis
+## lint: includes, registries, names, format, length of files and functions
 lint:
 	@bash tests/lint/lint.sh
+
+## tidy: clang-tidy and shellcheck (some two minutes)
+tidy: $(GEN)
+	@CFLAGS='-I$(B)/gen $(PKGFLAGS)' JOBS=$(JOBS) bash tests/lint/tidy.sh
 
 ## format: run clang-format 14 over the C files
 format:
 	@git ls-files '*.c' '*.h' '*.cc' | xargs clang-format -i
 
-## asan: the tests under AddressSanitizer and UBSan
-asan:
-	@$(MAKE) --no-print-directory VARIANT=asan test
+SHARE     = $(DESTDIR)$(PREFIX)/share/kvlab
+## install: the program and its configs, under PREFIX (default /usr/local) and DESTDIR
+install: $(B)/kvlab
+	install -d $(DESTDIR)$(PREFIX)/bin $(SHARE)
+	install -m 755 $(B)/kvlab $(DESTDIR)$(PREFIX)/bin/kvlab
+	find configs -type f ! -path '*/train/*' -exec install -D -m 644 {} $(SHARE)/{} \;
+
+## uninstall: take away what install put there
+uninstall:
+	rm -rf $(DESTDIR)$(PREFIX)/bin/kvlab $(SHARE)
 
 ## clean: remove everything that was built
 clean:
@@ -158,9 +190,12 @@ clean:
 
 ## help: this list
 help:
-	@sed -n 's/^## //p' Makefile
+	@sed -n 's/^## //p' Makefile | awk -F': ' '{printf "  %-10s %s\n", $$1, $$2}'
+	@echo "variables: CC=clang VARIANT=release|asan|tsan|debug DEVELOPER=1 (warnings are errors) V=1 (show commands)"
 
-.PHONY: all deps demo test test-bins golden bench lint format asan clean help FORCE
+.PHONY: all deps deps-dev demo test test-bins run-tests asan tsan golden bench lint tidy format \
+        install uninstall clean help FORCE
 .SECONDARY:
+.DELETE_ON_ERROR:
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)

@@ -117,6 +117,24 @@ int command_int(const char *flag, const char *value, long min, long max, long *o
     return 0;
 }
 
+/* dir, or its share/kvlab, whichever holds our configs; or NULL. */
+static char *home_below_dup(const char *dir)
+{
+    static const char *const below[] = {"", "/share/kvlab"};
+    for (size_t i = 0; i < sizeof below / sizeof *below; i++) {
+        struct buf home;
+        buf_init(&home);
+        buf_printf(&home, "%s%s", dir, below[i]);
+        char *models = file_join_dup(home.s, "configs/models");
+        bool found = file_is_dir(models);
+        free(models);
+        if (found)
+            return home.s;
+        buf_release(&home);
+    }
+    return NULL;
+}
+
 char *command_home_dup(void)
 {
     const char *home = getenv("KVLAB_HOME");
@@ -127,14 +145,13 @@ char *command_home_dup(void)
     if (n <= 0)
         return xstrdup(".");
     path[n] = 0;
-    /* ./kvlab lies at the top; build/<variant>/kvlab and its tests lie deeper. */
+    /* ./kvlab lies at the top; build/VARIANT/kvlab and its tests lie deeper; an installed
+     * PREFIX/bin/kvlab has PREFIX/share/kvlab. */
     for (char *slash = strrchr(path, '/'); slash; slash = strrchr(path, '/')) {
         *slash = 0;
-        char *configs = file_join_dup(path, "configs");
-        bool found = file_is_dir(configs);
-        free(configs);
+        char *found = home_below_dup(path);
         if (found)
-            return xstrdup(path);
+            return found;
     }
     return xstrdup(".");
 }

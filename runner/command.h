@@ -32,7 +32,7 @@ int command_flags(const struct command *c, int argc, char **argv, const struct f
 /* A whole number from a flag's value. */
 int command_int(const char *flag, const char *value, long min, long max, long *out, struct err *e);
 
-/* Where configs/ lies: beside the program, or KVLAB_HOME. The caller frees. */
+/* Where configs/ lies: KVLAB_HOME, or beside or above the program, or installed. The caller frees. */
 char *command_home_dup(void);
 /* home + "/" + name; the caller frees. */
 char *command_path_dup(const char *name);

@@ -1,5 +1,6 @@
 #include "harness/base/near.h"
 
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -16,7 +17,7 @@ static size_t distance(const char *a, const char *b)
 {
     size_t row[NEAR_MAX + 1], na = strlen(a), nb = strlen(b);
     if (na > NEAR_MAX || nb > NEAR_MAX)
-        return NEAR_MAX;
+        return SIZE_MAX; // near nothing
     for (size_t j = 0; j <= nb; j++)
         row[j] = j;
     for (size_t i = 1; i <= na; i++) {

@@ -40,12 +40,12 @@ static void fill_rope(struct model *m, double factor)
     m->cos = mem_aligned(mem_size(n, sizeof(float)));
     m->sin = mem_aligned(mem_size(n, sizeof(float)));
     for (int i = 0; i < half; i++) {
-        float inverse = (float)(1.0 / (float)pow(m->config.rope_theta,
-                                                 (float)(2 * i) / (float)m->shape.head_dim));
+        float share = (float)(2 * i) / (float)m->shape.head_dim;
+        float inverse = 1.0f / powf((float)m->config.rope_theta, share);
         for (int t = 0; t < m->config.max_positions; t++) {
             float angle = (float)t / (float)factor * inverse;
-            m->cos[(size_t)t * (size_t)half + (size_t)i] = (float)cos(angle);
-            m->sin[(size_t)t * (size_t)half + (size_t)i] = (float)sin(angle);
+            m->cos[(size_t)t * (size_t)half + (size_t)i] = cosf(angle);
+            m->sin[(size_t)t * (size_t)half + (size_t)i] = sinf(angle);
         }
     }
 }

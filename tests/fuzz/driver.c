@@ -49,7 +49,8 @@ static void mutate(struct rng *r, struct text seed)
 int main(int argc, char **argv)
 {
     struct rng r = {20261123};
-    int n = 0, mutations = argc > 2 ? atoi(argv[2]) : 300;
+    int n = 0;
+    long mutations = argc > 2 ? strtol(argv[2], NULL, 10) : 300;
     DIR *d = argc > 1 ? opendir(argv[1]) : NULL;
     if (!d) {
         printf("not ok 1 - no corpus %s\n", argc > 1 ? argv[1] : "given");
@@ -61,7 +62,7 @@ int main(int argc, char **argv)
         struct err e;
         if (!file_is_dir(path) && !file_read(path, &seed, &e)) {
             fuzz_one((const unsigned char *)seed.s, seed.n);
-            for (int i = 0; i < mutations; i++)
+            for (long i = 0; i < mutations; i++)
                 mutate(&r, seed);
             free((void *)seed.s);
             printf("ok %d - %s\n", ++n, f->d_name);

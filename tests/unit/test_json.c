@@ -4,6 +4,8 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
+#include <math.h>
+
 #include "harness/base/json.h"
 
 static void strings_hold_u0000(void **state)
@@ -37,12 +39,70 @@ static void canonical_form_sorts_and_keeps_numbers(void **state)
     (void)state;
     struct err e;
     struct buf b;
-    struct json *j = json_read(text_of(" {\"b\": [1, 0.1, 1e300], \"a\": {\"\xc3\xa9\": null}} "), &e);
+    struct json *j =
+        json_read(text_of(" {\"b\": [1, 0.1, 1e300], \"a\": {\"\xc3\xa9\": null}} "), &e);
     buf_init(&b);
     json_put_canonical(&b, j);
     assert_string_equal(b.s, "{\"a\":{\"\xc3\xa9\":null},\"b\":[1,0.1,1e+300]}");
     buf_release(&b);
     json_free(j);
+}
+
+/* root after json_set(path, value), or the message. */
+static const char *set(const char *root, const char *path, const char *value)
+{
+    static struct buf b;
+    struct err e;
+    struct json *j = json_read(text_of(root), &e);
+    if (b.s)
+        buf_release(&b);
+    buf_init(&b);
+    if (json_set(j, path, json_read(text_of(value), &e), &e))
+        buf_str(&b, e.msg);
+    else
+        json_put_canonical(&b, j);
+    json_free(j);
+    return b.s;
+}
+
+static void values_are_put_at_a_path(void **state)
+{
+    (void)state;
+    static const char *const cases[][4] = {
+        {"{}", "a", "1", "{\"a\":1}"},
+        {"{\"a\": 1, \"b\": 2}", "a", "[2]", "{\"a\":[2],\"b\":2}"},
+        {"{\"a\": {\"x\": 1}}", "a.y", "\"z\"", "{\"a\":{\"x\":1,\"y\":\"z\"}}"},
+        {"{}", "a.b.c", "null", "{\"a\":{\"b\":{\"c\":null}}}"},
+        {"{\"s\": [{\"n\": 1}, {\"n\": 2}, 3]}", "s.1.n", "true",
+         "{\"s\":[{\"n\":1},{\"n\":true},3]}"},
+        {"{\"s\": [1, 2, 3]}", "s.2", "{}", "{\"s\":[1,2,{}]}"},
+        {"{\"s\": [1]}", "s.1", "0", "'s.1': there is no place 's.1'"},
+        {"{\"s\": [1]}", "s.x", "0", "'s.x': there is no place 's.x'"},
+        {"{\"s\": 1}", "s.x.y", "0", "'s.x.y': there is no place 's.x'"},
+        {"{}", "", "0", "'': there is no place ''"},
+        {"{}", "a..b", "0", "'a..b': there is no place 'a.'"},
+        {"[1]", "0", "2", "[2]"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        assert_string_equal(set(cases[i][0], cases[i][1], cases[i][2]), cases[i][3]);
+}
+
+static void numbers_are_short_and_exact(void **state)
+{
+    (void)state;
+    static const struct {
+        double x;
+        const char *text;
+    } cases[] = {{0, "0"},        {0.1, "0.1"},
+                 {1e21, "1e+21"}, {0.1 + 0.2, "0.30000000000000004"},
+                 {-2.5, "-2.5"},  {HUGE_VAL, "null"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct buf b;
+        buf_init(&b);
+        json_put_number(&b, cases[i].x);
+        assert_string_equal(b.s, cases[i].text);
+        buf_release(&b);
+    }
 }
 
 int main(void)
@@ -51,6 +111,8 @@ int main(void)
         cmocka_unit_test(strings_hold_u0000),
         cmocka_unit_test(broken_input_is_placed),
         cmocka_unit_test(canonical_form_sorts_and_keeps_numbers),
+        cmocka_unit_test(values_are_put_at_a_path),
+        cmocka_unit_test(numbers_are_short_and_exact),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

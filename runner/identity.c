@@ -1,0 +1,213 @@
+#include "runner/identity.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "harness/base/file.h"
+
+static void hash_buf(struct buf *b, char out[SHA256_HEX])
+{
+    hash_sha256(text_buf(b), out);
+    buf_release(b);
+}
+
+void identity_of_task(struct task_identity *id, const struct protocol *p, const struct exp_task *t,
+                      const struct samples *samples, const struct task_prompt *prompt)
+{
+    struct buf b;
+    const struct task *k = t->task;
+    id->max_new = p->max_new_tokens ? p->max_new_tokens : prompt->max_new_tokens;
+    if (k->source == SOURCE_MINI)
+        snprintf(id->data, sizeof id->data, "generated: words %d, seed %d", t->words, t->seed);
+    else
+        snprintf(id->data, sizeof id->data, "%.100s.jsonl in %.255s", t->name, t->data_dir);
+    buf_init(&b);
+    buf_printf(&b, "task %s\ndata %s\ntemplate %s\nmetric %s\nno_chat %d\nfirst_line %d\n"
+                   "newline_stop %d\nmax_new %d\n",
+               t->name, samples->hash, prompt->hash, k->metric, k->no_chat, k->first_line,
+               k->newline_stop, id->max_new);
+    hash_buf(&b, id->hash);
+}
+
+/* config.json by its content, so that a formatting change is another model, as it may be. */
+static int hash_config(const char *dir, char out[SHA256_HEX], struct err *e)
+{
+    char *path = file_join_dup(dir, "config.json");
+    int rc = hash_sha256_file(path, out, e);
+    free(path);
+    return rc;
+}
+
+int identity_of_model(struct model_identity *id, const struct experiment *x, const struct model *m,
+                      struct err *e)
+{
+    struct buf b;
+    if (hash_config(x->model.dir, id->config, e) || model_hash_weights(m, id->weights, e) ||
+        hash_sha256_file(tokenizer_path(model_get_tokenizer(m)), id->tokenizer, e))
+        return -1;
+    buf_init(&b);
+    buf_printf(&b, "config %s\nweights %s\ntokenizer %s\nrope_factor %.17g\nmax_positions %d\n",
+               id->config, id->weights, id->tokenizer, x->model.rope_factor, x->model.max_positions);
+    hash_buf(&b, id->hash);
+    return 0;
+}
+
+int identity_put_model(const struct model_identity *known, const struct experiment *x,
+                       const struct model *m, struct store *s, int64_t *id, struct err *e)
+{
+    const struct model_config *c = model_get_config(m);
+    struct store_model row = {
+        .identity = known->hash,
+        .name = x->model.name,
+        .config_sha256 = known->config,
+        .weights_sha256 = known->weights,
+        .tokenizer_sha256 = known->tokenizer,
+        .family = c->family,
+        .layers = c->n_layers,
+        .heads = c->n_heads,
+        .kv_heads = c->n_kv_heads,
+        .head_dim = c->head_dim,
+        .params = (int64_t)model_parameters(m),
+        .weights_dtype = dtype_name(model_weights_dtype(m)),
+    };
+    return store_put_model(s, &row, id, e);
+}
+
+static void value_of(const struct opt *table, const void *obj, const char *name, struct buf *out)
+{
+    for (const struct opt *row = table; row->name; row++)
+        if (!strcmp(row->name, name))
+            opt_put_value(row, obj, out);
+}
+
+static const char *protocol_value(const struct protocol *p, const char *name, char out[64])
+{
+    struct buf b;
+    buf_init(&b);
+    value_of(protocol_options, p, name, &b);
+    snprintf(out, 64, "%.63s", b.s);
+    buf_release(&b);
+    return out;
+}
+
+int identity_put_protocol(const struct experiment *x, struct store *s, int64_t *id, struct err *e)
+{
+    const struct protocol *p = &x->protocol;
+    char hash[SHA256_HEX], preset[64], truncation[64], chat[64], path[64];
+    struct buf json;
+    buf_init(&json);
+    protocol_canonical(p, &x->model, &json);
+    hash_sha256(text_buf(&json), hash);
+    protocol_value(p, "chat", chat);
+    struct store_protocol row = {
+        .identity = hash,
+        .json = json.s,
+        .preset = protocol_value(p, "preset", preset),
+        .max_prompt_tokens = p->max_prompt_tokens,
+        .truncation = protocol_value(p, "truncation", truncation),
+        .chat = x->model.chat == CHAT_NONE ? "none" : model_chat_name(x->model.chat),
+        .bos = p->bos,
+        .prefill_path = protocol_value(p, "path", path),
+    };
+    if (p->chat == WRAP_NEVER)
+        row.chat = "none";
+    int rc = store_put_protocol(s, &row, id, e);
+    buf_release(&json);
+    return rc;
+}
+
+enum { OPTIONS_MAX = 128 };
+
+/* The typed columns are the options of that name, whichever method has them. */
+static void fill_columns(struct store_setting *row, const struct kv_link *l)
+{
+    for (const struct opt *o = l->method->options; o && o->name; o++) {
+        const void *p = (const char *)l->opt + o->offset;
+        const struct {
+            const char *name;
+            int *whole;
+            double *real;
+        } columns[] = {
+            {"key_bits", &row->key_bits, NULL},       {"value_bits", &row->value_bits, NULL},
+            {"key_kept", NULL, &row->key_kept},       {"value_kept", NULL, &row->value_kept},
+            {"prune_keys", &row->prune_keys, NULL},   {"prune_values", &row->prune_values, NULL},
+            {"window", &row->window, NULL},           {"token_budget", &row->token_budget, NULL},
+            {"first_layer", &row->first_layer, NULL},
+        };
+        for (size_t i = 0; i < sizeof columns / sizeof *columns; i++) {
+            if (strcmp(columns[i].name, o->name))
+                continue;
+            if (columns[i].whole)
+                *columns[i].whole = *(const int *)p;
+            else
+                *columns[i].real = *(const double *)p;
+        }
+        if (!strcmp(o->name, "order"))
+            row->ordering = *(const int *)p ? "by attention" : "none";
+    }
+}
+
+struct option_list {
+    struct store_option list[OPTIONS_MAX];
+    struct buf values[OPTIONS_MAX];
+    int n;
+};
+
+static void add_options(struct option_list *all, const struct kv_link *l)
+{
+    for (const struct opt *o = l->method->options; o && o->name && all->n < OPTIONS_MAX; o++) {
+        struct buf *value = &all->values[all->n];
+        buf_init(value);
+        opt_put_value(o, l->opt, value);
+        all->list[all->n++] = (struct store_option){l->method->name, o->name, value->s};
+    }
+}
+
+int identity_put_setting(const struct exp_setting *k, struct store *s, int64_t *id, struct err *e)
+{
+    struct store_setting row = STORE_SETTING;
+    struct option_list all = {.n = 0};
+    struct buf json, chain;
+    char hash[SHA256_HEX];
+    buf_init(&json);
+    buf_init(&chain);
+    kv_chain_canonical(&k->chain, &json);
+    hash_sha256(text_buf(&json), hash);
+    for (int i = 0; i < k->chain.n; i++) {
+        buf_printf(&chain, "%s%s", i ? " + " : "", k->chain.links[i].method->name);
+        fill_columns(&row, &k->chain.links[i]);
+        add_options(&all, &k->chain.links[i]);
+    }
+    row.identity = hash;
+    row.name = k->name;
+    row.chain = chain.s;
+    row.method = k->chain.links[0].method->name;
+    row.json = json.s;
+    row.options = all.list;
+    row.n_options = all.n;
+    int rc = store_put_setting(s, &row, id, e);
+    for (int i = 0; i < all.n; i++)
+        buf_release(&all.values[i]);
+    buf_release(&json);
+    buf_release(&chain);
+    return rc;
+}
+
+int identity_put_run(const struct model_identity *known, const struct experiment *x,
+                     const struct run_identity *ids, struct store *s, int64_t *id, struct err *e)
+{
+    char hash[SHA256_HEX];
+    struct buf b;
+    buf_init(&b);
+    buf_printf(&b, "model %s\nprotocol ", known->hash);
+    protocol_canonical(&x->protocol, &x->model, &b);
+    buf_str(&b, "\nsetting ");
+    kv_chain_canonical(&x->settings[ids->position].chain, &b);
+    buf_str(&b, "\norigin run\n");
+    hash_buf(&b, hash);
+    struct store_run row = {hash,          ids->model,    ids->setting,
+                            ids->protocol, "run",         ids->experiment,
+                            ids->position, x->settings[ids->position].name};
+    return store_put_run(s, &row, id, e);
+}
