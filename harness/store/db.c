@@ -172,8 +172,10 @@ int db_open(const char *path, enum db_mode mode, struct db **out, struct err *e)
     if (rc == SQLITE_OK) {
         sqlite3_extended_result_codes(db->h, 1);
         sqlite3_busy_timeout(db->h, BUSY_MS);
-        rc = sqlite3_exec(db->h, "PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF", NULL,
-                          NULL, NULL);
+        rc = sqlite3_exec(db->h,
+                          "PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF; "
+                          "PRAGMA synchronous = FULL",
+                          NULL, NULL, NULL);
     }
     if (rc != SQLITE_OK) {
         db_error(db, rc, e);

@@ -209,6 +209,7 @@ SELECT j.id AS job, j.run AS run, m.name AS model, t.name AS task, j.task AS tas
 
 -- The two cells differ in what they gather: all items of a run, or those of one experiment. The
 -- mean goes along as a window so that the variance is taken around it, not as a difference of sums.
+-- Columns are named one by one: with * the predictions would be sorted along.
 CREATE VIEW cell AS
 SELECT run, task_id, count(*) AS planned, count(score) AS n, avg(score) AS score,
        CASE WHEN count(score) > 1
@@ -226,7 +227,10 @@ SELECT run, task_id, count(*) AS planned, count(score) AS n, avg(score) AS score
        CASE WHEN min(metric_version) = max(metric_version) THEN '' || min(metric_version)
             WHEN min(metric_version) IS NOT NULL THEN 'mixed' END AS metric_version,
        count(DISTINCT build) AS builds
-  FROM (SELECT *, avg(score) OVER (PARTITION BY run, task_id) AS mean FROM item)
+  FROM (SELECT run, task_id, state, score, prompt_tokens, new_tokens, kv_bytes, kv_full_bytes,
+               kv_read_bytes, kv_read_full_bytes, kv_basis, prefill_seconds, decode_seconds,
+               metric_version, build,
+               avg(score) OVER (PARTITION BY run, task_id) AS mean FROM item)
  GROUP BY run, task_id;
 
 CREATE VIEW experiment_cell AS
@@ -246,8 +250,10 @@ SELECT experiment, run, task_id, count(*) AS planned, count(score) AS n, avg(sco
        CASE WHEN min(metric_version) = max(metric_version) THEN '' || min(metric_version)
             WHEN min(metric_version) IS NOT NULL THEN 'mixed' END AS metric_version,
        count(DISTINCT build) AS builds
-  FROM (SELECT x.experiment, i.*,
-               avg(i.score) OVER (PARTITION BY x.experiment, i.run, i.task_id) AS mean
+  FROM (SELECT x.experiment, run, task_id, state, score, prompt_tokens, new_tokens, kv_bytes, kv_full_bytes,
+               kv_read_bytes, kv_read_full_bytes, kv_basis, prefill_seconds, decode_seconds,
+               metric_version, build,
+               avg(score) OVER (PARTITION BY x.experiment, run, task_id) AS mean
           FROM experiment_job x JOIN item i ON i.job = x.job)
  GROUP BY experiment, run, task_id;
 

@@ -28,18 +28,23 @@ struct claiming {
     struct store_claim *c;
 };
 
-/* All ready jobs that share a prefill with the first ready one; ?1 is the experiment or 0. */
+/* Two statements: as one, SQLite would not use the index of the ready jobs for the first. ?1 is the
+ * experiment or 0. */
+#define OF_EXPERIMENT                                                                              \
+    " AND j.state = 'ready' AND (?1 = 0 OR EXISTS (SELECT 1 FROM experiment_job x"                 \
+    " WHERE x.experiment = ?1 AND x.job = j.id)) ORDER BY j.id"
+
+static const char first_sql[] = "SELECT j.id FROM job j WHERE true" OF_EXPERIMENT " LIMIT 1";
+
+/* All ready jobs that share a prefill with job ?2. */
 static const char group_sql[] =
-    "WITH mine AS (SELECT * FROM job j WHERE state = 'ready' AND (?1 = 0 OR EXISTS"
-    "     (SELECT 1 FROM experiment_job x WHERE x.experiment = ?1 AND x.job = j.id))),"
-    " first AS (SELECT j.*, r.model, r.protocol FROM mine j JOIN run r ON r.id = j.run"
-    "     WHERE j.id = (SELECT id FROM mine ORDER BY id LIMIT 1))"
-    " SELECT j.id, j.run, r.setting, f.model, f.protocol, f.task, f.sample, f.sample_hash,"
-    "     f.prefill_class, f.sample_index"
-    " FROM first f JOIN mine j ON j.task = f.task AND j.sample = f.sample"
-    "     AND j.sample_hash = f.sample_hash AND j.prefill_class = f.prefill_class"
-    " JOIN run r ON r.id = j.run AND r.model = f.model AND r.protocol = f.protocol"
-    " ORDER BY j.id";
+    "SELECT j.id, j.run, r.setting, r.model, r.protocol, j.task, j.sample, j.sample_hash,"
+    "     j.prefill_class, j.sample_index"
+    " FROM job f JOIN run fr ON fr.id = f.run"
+    " JOIN job j ON j.task = f.task AND j.sample = f.sample"
+    "     AND j.prefill_class = f.prefill_class AND j.sample_hash = f.sample_hash"
+    " JOIN run r ON r.id = j.run AND r.model = fr.model AND r.protocol = fr.protocol"
+    " WHERE f.id = ?2" OF_EXPERIMENT;
 
 static void read_group(struct store_claim *c, const struct stmt *q)
 {
@@ -55,9 +60,11 @@ static void read_group(struct store_claim *c, const struct stmt *q)
 static int find_group(struct store *s, int64_t experiment, struct store_claim *c, struct err *e)
 {
     struct stmt *q;
-    struct db_val v = val_int(experiment);
-    int rc;
-    if (stmt_open(s->db, group_sql, &v, 1, &q, e))
+    struct db_val v[] = {val_int(experiment), val_int(0)};
+    int rc = db_get_int(s->db, first_sql, v, 1, &v[1].i, e);
+    if (rc <= 0) // an error, or nothing is ready
+        return rc;
+    if (stmt_open(s->db, group_sql, v, 2, &q, e))
         return -1;
     while ((rc = stmt_step(q, e)) == 1) {
         if (!c->n)

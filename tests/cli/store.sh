@@ -139,5 +139,15 @@ check "status for programs" 0 '*"done": 69, "failed": 2, "running": 0, "ready": 
 check "list reports" 0 "table *" "" -- list reports
 check "list runs" 0 $'run  model  setting*\n  3  mini   kvo-2bit     kvo *6    22       2     0*' "" -- list runs --db s.db
 
+# ---- the examples of reports/README.md ----
+before=$n
+while read -r sql; do
+    run query --db s.db "$sql"
+    [[ $rc == 0 && $(wc -l <out) -ge 3 ]] # a head and a row
+    result "README: ${sql:0:60}..." $?
+done < <(sed -n 's/^    kvlab query "\(SELECT .*\)"$/\1/p' "${KVLAB_TOP:-.}/reports/README.md")
+((n - before == 5))
+result "README has five examples" $?
+
 echo "1..$n"
 ((!failed))
