@@ -15,6 +15,7 @@
 #include "harness/methods/kvo.h"
 #include "harness/methods/kvo_observe.h"
 #include "harness/methods/kvo_order.h"
+#include "harness/tensor/gemm.h"
 
 enum { PREFILL_CHUNK = 96 };
 static const double CTX_ATOL = 2e-5, SUMS_RTOL = 1e-5, SUMS_ATOL = 1e-7;
@@ -35,6 +36,7 @@ struct run {
     float *before;                       // K and V of the open window before a step
     int *orders, *order_steps, n_orders; // [n_orders][heads][window]
     struct kv_engine engine;
+    struct gemm gemm;
     struct kv_chain chain;
     struct kv_prefill *prefill;
     struct kv_cache *cache;
@@ -105,6 +107,7 @@ static int open_run(struct run *r, struct golden_kvo *g, const struct json *c, s
     r->orders = xcalloc((steps / window + 2) * n_heads * window, sizeof *r->orders);
     r->order_steps = xcalloc(steps / window + 2, sizeof *r->order_steps);
     r->engine = (struct kv_engine){pool_new(1), plain ? &kernels_plain : kernels_best(), plain};
+    gemm_init(&r->gemm, r->engine.pool, r->engine.kernels, plain, 1); // one BLAS thread
     return 0;
 }
 
@@ -112,6 +115,7 @@ static void close_run(struct run *r)
 {
     kv_cache_free(r->cache);
     kv_prefill_free(r->prefill);
+    gemm_release(&r->gemm);
     pool_free(r->engine.pool);
     kv_chain_release(&r->chain);
     free(r->q), free(r->k), free(r->v), free(r->ctx);
