@@ -9,7 +9,7 @@
 #include "harness/base/file.h"
 #include "harness/base/mem.h"
 
-static const char *text_member(const struct json *c, const char *key)
+const char *golden_kvo_text(const struct json *c, const char *key)
 {
     const struct json *v = json_get(c, key);
     return v && json_type(v) == JSON_STRING ? json_string(v).s : "";
@@ -21,7 +21,7 @@ static int run_cases(struct golden_kvo *g, const struct json *cases, const char 
 {
     int n = 0;
     for (const struct json *c = json_first(cases); c; c = json_next(c))
-        if (!strcmp(text_member(c, "part"), part)) {
+        if (!strcmp(golden_kvo_text(c, "part"), part)) {
             if (fn(g, c, t))
                 return err_in(g->err, "%s", golden_kvo_name(c));
             n++;
@@ -50,7 +50,7 @@ int golden_kvo_run(const char *dir, const char *part,
 
 const char *golden_kvo_name(const struct json *c)
 {
-    return text_member(c, "name");
+    return golden_kvo_text(c, "name");
 }
 
 int golden_kvo_int(const struct json *c, const char *key)
@@ -86,10 +86,39 @@ struct kvo_quant golden_kvo_quant(const struct json *config)
     };
 }
 
+static void put_quant(struct buf *b, const char *what, const struct json *config)
+{
+    struct kvo_quant q = golden_kvo_quant(config);
+    buf_printf(b, "\"%s_bits\":%d,\"%s_group\":%d,\"%s_chunk\":%d,\"%s_kept\":", what, q.bits, what,
+               q.group, what, q.chunk, what);
+    json_put_number(b, q.kept);
+    buf_printf(b, ",\"%s_clip\":", what);
+    json_put_number(b, q.clip);
+    buf_printf(b, ",\"%s_symmetric\":%s,", what, q.symmetric ? "true" : "false");
+}
+
+int golden_kvo_chain(struct golden_kvo *g, const struct json *kv, int first_layer,
+                     struct kv_chain *out)
+{
+    struct buf b;
+    buf_init(&b);
+    buf_str(&b, "[{\"kvo\":{");
+    put_quant(&b, "key", json_get(kv, "key_quant"));
+    put_quant(&b, "value", json_get(kv, "value_quant"));
+    buf_printf(&b, "\"window\":%d,\"token_budget\":%d,\"order\":%s,\"first_layer\":%d}}]",
+               golden_kvo_int(kv, "recent_budget"), golden_kvo_int(kv, "start_budget"),
+               golden_kvo_int(kv, "window_diff_select") ? "true" : "false", first_layer);
+    struct json *list = json_read(text_buf(&b), g->err);
+    int rc = list ? kv_chain_read(out, list, "kv", g->err) : -1;
+    json_free(list);
+    buf_release(&b);
+    return rc;
+}
+
 static struct safetensors *file_of(struct golden_kvo *g, const struct json *c)
 {
     char inside[256];
-    const char *name = text_member(c, "file");
+    const char *name = golden_kvo_text(c, "file");
     for (int i = 0; i < g->n_open; i++)
         if (!strcmp(g->open[i].name, name))
             return g->open[i].file;
@@ -103,8 +132,8 @@ static struct safetensors *file_of(struct golden_kvo *g, const struct json *c)
     return s;
 }
 
-static const struct tensor *find(struct golden_kvo *g, const struct json *c, const char *full,
-                                 enum dtype type)
+const struct tensor *golden_kvo_shared(struct golden_kvo *g, const struct json *c, const char *full,
+                                       enum dtype type)
 {
     struct safetensors *s = file_of(g, c);
     if (!s)
@@ -122,7 +151,7 @@ const struct tensor *golden_kvo_tensor(struct golden_kvo *g, const struct json *
 {
     char full[256];
     snprintf(full, sizeof full, "%s/%s", golden_kvo_name(c), tensor);
-    return find(g, c, full, type);
+    return golden_kvo_shared(g, c, full, type);
 }
 
 static const void *sized(struct golden_kvo *g, const struct tensor *x, long n)
@@ -144,9 +173,9 @@ const void *golden_kvo_data(struct golden_kvo *g, const struct json *c, const ch
 
 const float *golden_kvo_input(struct golden_kvo *g, const struct json *c, long n)
 {
-    const char *shared = text_member(c, "input");
+    const char *shared = golden_kvo_text(c, "input");
     if (*shared)
-        return sized(g, find(g, c, shared, DT_F32), n);
+        return sized(g, golden_kvo_shared(g, c, shared, DT_F32), n);
     return golden_kvo_data(g, c, "in", DT_F32, n);
 }
 

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 
 #include "harness/base/json.h"
+#include "harness/kv/chain.h"
 #include "harness/methods/kvo_quant.h"
 #include "harness/model/safetensors.h"
 #include "tests/golden/golden.h"
@@ -31,16 +32,24 @@ int golden_kvo_run(const char *dir, const char *part,
                    struct tally *t, struct err *e);
 
 const char *golden_kvo_name(const struct json *c);
-int golden_kvo_int(const struct json *c, const char *key); // 0 where it is absent
+const char *golden_kvo_text(const struct json *c, const char *key); // "" where it is absent
+int golden_kvo_int(const struct json *c, const char *key);          // 0 where it is absent
 bool golden_kvo_has(const struct json *c, const char *tensor);
 /* The key or value quantizer's settings, with the names that the authors have for them. */
 struct kvo_quant golden_kvo_quant(const struct json *config);
+
+/* The whole method with the settings of a case's member "kv", at work from first_layer on. */
+int golden_kvo_chain(struct golden_kvo *g, const struct json *kv, int first_layer,
+                     struct kv_chain *out);
 
 /* Its data, or NULL with g->err: absent, another type, or not of n entries (n < 0: any). */
 const void *golden_kvo_data(struct golden_kvo *g, const struct json *c, const char *tensor,
                             enum dtype type, long n);
 const struct tensor *golden_kvo_tensor(struct golden_kvo *g, const struct json *c,
                                        const char *tensor, enum dtype type);
+/* A tensor of the case's file by its full name, such as "shared/v". */
+const struct tensor *golden_kvo_shared(struct golden_kvo *g, const struct json *c, const char *full,
+                                       enum dtype type);
 /* The case's own tensor `in`, or the shared one that it names. */
 const float *golden_kvo_input(struct golden_kvo *g, const struct json *c, long n);
 

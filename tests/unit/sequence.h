@@ -1,0 +1,236 @@
+/*
+ * What the tests of methods share: random queries, keys and values of a sequence, caches driven
+ * through them, and the settings that a registry's option tables allow. Names no method.
+ *
+ * All layers get the same rows: a method may leave the first ones alone.
+ */
+#ifndef KVLAB_TEST_SEQUENCE_H
+#define KVLAB_TEST_SEQUENCE_H
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "harness/base/mem.h"
+#include "harness/base/rng.h"
+#include "harness/kv/cache.h"
+#include "harness/tensor/gemm.h"
+
+/* gemm_init is what holds BLAS to one thread; here is no model that calls it. */
+static inline struct kv_engine engine_new(int threads)
+{
+    struct kv_engine e = {pool_new(threads), kernels_best(), false};
+    struct gemm g;
+    gemm_init(&g, e.pool, e.kernels, e.plain, 1);
+    gemm_release(&g);
+    return e;
+}
+
+struct sequence {
+    struct kv_shape shape;
+    int n;
+    float *q, *k, *v; // [n][n_heads or n_kv_heads][head_dim]
+};
+
+static inline size_t out_width(const struct kv_shape *s)
+{
+    return (size_t)s->n_heads * (size_t)s->head_dim;
+}
+
+static inline size_t row_width(const struct kv_shape *s)
+{
+    return (size_t)s->n_kv_heads * (size_t)s->head_dim;
+}
+
+static inline float *normals_new(struct rng *r, size_t n)
+{
+    float *x = xmalloc(mem_size(n, sizeof *x));
+    for (size_t i = 0; i < n; i++)
+        x[i] = (float)rng_normal(r);
+    return x;
+}
+
+static inline struct sequence sequence_new(struct kv_shape shape, int n, uint64_t seed)
+{
+    struct rng r = {seed};
+    struct sequence s = {.shape = shape, .n = n};
+    s.q = normals_new(&r, (size_t)n * out_width(&shape));
+    s.k = normals_new(&r, (size_t)n * row_width(&shape));
+    s.v = normals_new(&r, (size_t)n * row_width(&shape));
+    return s;
+}
+
+static inline void sequence_release(struct sequence *s)
+{
+    free(s->q), free(s->k), free(s->v);
+}
+
+/* Tokens 0..n-1. out [n_layers][n][n_heads * head_dim], or NULL. */
+static inline struct kv_prefill *sequence_prefill(const struct sequence *s,
+                                                  const struct kv_engine *engine,
+                                                  const struct kv_chain *const *chains,
+                                                  int n_chains, int n, float *out)
+{
+    size_t rows = (size_t)n * row_width(&s->shape), outs = (size_t)n * out_width(&s->shape);
+    float *k = xmalloc(rows * sizeof *k), *v = xmalloc(rows * sizeof *v);
+    float *unseen = xmalloc(outs * sizeof *unseen);
+    struct kv_prefill *p = kv_prefill_new(engine, &s->shape, chains, n_chains, n);
+    for (int layer = 0; layer < s->shape.n_layers; layer++) {
+        memcpy(k, s->k, rows * sizeof *k);
+        memcpy(v, s->v, rows * sizeof *v);
+        kv_prefill_attend(p, layer, s->q, k, v, n, out ? out + (size_t)layer * outs : unseen);
+    }
+    kv_prefill_advance(p, n);
+    free(k), free(v), free(unseen);
+    return p;
+}
+
+/* A new cache that has read tokens 0..n-1; n = 0: an empty one. */
+static inline struct kv_cache *sequence_cache(const struct sequence *s,
+                                              const struct kv_engine *engine,
+                                              const struct kv_chain *chain, int n, float *out)
+{
+    struct kv_prefill *p = n ? sequence_prefill(s, engine, &chain, 1, n, out) : NULL;
+    struct kv_cache *c = kv_cache_new(chain, &s->shape, engine, p, s->n);
+    kv_prefill_free(p);
+    return c;
+}
+
+/* One layer of a step for n caches, each at its own token: out [n][n_heads * head_dim]. q, k and v
+ * are room for the rows of n caches. */
+struct rows_of_step {
+    float *q, *k, *v;
+};
+
+static inline struct rows_of_step rows_of_step_new(const struct kv_shape *shape, int n)
+{
+    size_t count = (size_t)n * out_width(shape) * sizeof(float);
+    return (struct rows_of_step){xmalloc(count), xmalloc(count), xmalloc(count)};
+}
+
+static inline void rows_of_step_free(struct rows_of_step *r)
+{
+    free(r->q), free(r->k), free(r->v);
+}
+
+static inline void sequence_attend(const struct sequence *const *s, struct kv_cache *const *caches,
+                                   int n, const struct kv_engine *engine, int layer,
+                                   struct rows_of_step *r, float *out)
+{
+    size_t heads = out_width(&s[0]->shape), rows = row_width(&s[0]->shape);
+    for (int i = 0; i < n; i++) {
+        size_t t = (size_t)kv_cache_length(caches[i]);
+        assert(t < (size_t)s[i]->n);
+        memcpy(r->q + (size_t)i * heads, s[i]->q + t * heads, heads * sizeof(float));
+        memcpy(r->k + (size_t)i * rows, s[i]->k + t * rows, rows * sizeof(float));
+        memcpy(r->v + (size_t)i * rows, s[i]->v + t * rows, rows * sizeof(float));
+    }
+    kv_cache_attend(caches, n, engine, layer, r->q, r->k, r->v, out);
+}
+
+/* `steps` whole steps of n caches: out [steps][n_layers][n][n_heads * head_dim]. */
+static inline void sequence_steps(const struct sequence *const *s, struct kv_cache *const *caches,
+                                  int n, const struct kv_engine *engine, int steps, float *out)
+{
+    struct rows_of_step r = rows_of_step_new(&s[0]->shape, n);
+    for (int step = 0; step < steps; step++) {
+        for (int layer = 0; layer < s[0]->shape.n_layers; layer++) {
+            sequence_attend(s, caches, n, engine, layer, &r, out);
+            out += (size_t)n * out_width(&s[0]->shape);
+        }
+        for (int i = 0; i < n; i++)
+            kv_cache_advance(caches[i]);
+    }
+    rows_of_step_free(&r);
+}
+
+/* ---- settings ---- */
+
+/* Chains as text: [{"method":{"option":value}}]. */
+struct settings {
+    char **text;
+    int n;
+};
+
+static inline void settings_add(struct settings *s, const char *method, const char *members)
+{
+    struct buf b;
+    buf_init(&b);
+    buf_printf(&b, "[{\"%s\":{%s}}]", method, members);
+    s->text = xrealloc(s->text, (size_t)(s->n + 1) * sizeof *s->text);
+    s->text[s->n++] = b.s;
+}
+
+static inline void settings_release(struct settings *s)
+{
+    for (int i = 0; i < s->n; i++)
+        free(s->text[i]);
+    free(s->text);
+}
+
+/* Both ends of a range, all choices; texts have no ends. */
+static inline int option_values(const struct opt *o)
+{
+    int n = 0;
+    if (o->type == OPT_CHOICE)
+        while (o->choices[n])
+            n++;
+    return o->type == OPT_CHOICE ? n : o->type == OPT_STR ? 0 : 2;
+}
+
+static inline void put_option(struct buf *b, const struct opt *o, int value)
+{
+    buf_printf(b, "%s\"%s\":", b->n ? "," : "", o->name);
+    if (o->type == OPT_CHOICE)
+        buf_printf(b, "\"%s\"", o->choices[value]);
+    else if (o->type == OPT_BOOL)
+        buf_str(b, value ? "true" : "false");
+    else
+        json_put_number(b, value ? o->max : o->min);
+}
+
+/* A method with its defaults. */
+static inline void settings_default(struct settings *s, const struct kv_method *m)
+{
+    settings_add(s, m->name, "");
+}
+
+/* One option at an end of its range, the others at their defaults. */
+static inline void settings_ends(struct settings *s, const struct kv_method *m)
+{
+    struct buf b;
+    buf_init(&b);
+    for (const struct opt *o = m->options; o && o->name; o++)
+        for (int i = 0; i < option_values(o); i++) {
+            buf_reset(&b);
+            put_option(&b, o, i);
+            settings_add(s, m->name, b.s);
+        }
+    buf_release(&b);
+}
+
+/* Each pair of options at ends of their ranges. */
+static inline void settings_pairs(struct settings *s, const struct kv_method *m)
+{
+    struct buf b;
+    buf_init(&b);
+    for (const struct opt *o = m->options; o && o->name; o++)
+        for (const struct opt *p = o + 1; p->name; p++)
+            for (int i = 0; i < option_values(o) * option_values(p); i++) {
+                buf_reset(&b);
+                put_option(&b, o, i / option_values(p));
+                put_option(&b, p, i % option_values(p));
+                settings_add(s, m->name, b.s);
+            }
+    buf_release(&b);
+}
+
+static inline int read_chain(struct kv_chain *c, const char *text, struct err *e)
+{
+    struct json *list = json_read(text_of(text), e);
+    int rc = list ? kv_chain_read(c, list, "test", e) : -1;
+    json_free(list);
+    return rc;
+}
+
+#endif
