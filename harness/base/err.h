@@ -32,6 +32,13 @@ int err_system(struct err *e, const char *fmt, ...) ERR_PRINTF(2, 3);
 /* Put "context: " in front of the message that is there; returns -1. */
 int err_in(struct err *e, const char *fmt, ...) ERR_PRINTF(2, 3);
 
+#ifdef __clang_analyzer__ // which does not see into them
+#define err_item(...) (err_item(__VA_ARGS__), -1)
+#define err_user(...) (err_user(__VA_ARGS__), -1)
+#define err_system(...) (err_system(__VA_ARGS__), -1)
+#define err_in(...) (err_in(__VA_ARGS__), -1)
+#endif
+
 /* Out of memory and the like: message to stderr, exit 3. */
 _Noreturn void die(const char *fmt, ...) ERR_PRINTF(1, 2);
 
