@@ -101,10 +101,10 @@ $(B)/gen/build_info.inc: FORCE
 	@mkdir -p $(@D)
 	@{ echo "#define BUILD_COMMIT \"$$(git rev-parse --short=12 HEAD 2>/dev/null || echo none)\""; \
 	   echo "#define BUILD_DIRTY $$(git diff --quiet HEAD -- 2>/dev/null && echo 0 || echo 1)"; \
+	   echo '#define BUILD_CFLAGS "$(strip $(OPT) -ffp-contract=off $(CFLAGS))"'; \
 	 } > $@.new; cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 GEN := $(B)/gen/build_info.inc $(if $(wildcard harness/store/schema.sql),$(B)/gen/schema.inc)
 $(OBJ): | $(GEN)
-$(B)/runner/build_info.o: DEFS := -DBUILD_CFLAGS='"$(strip $(OPT) -ffp-contract=off $(CFLAGS))"'
 
 $(B)/tests/%: $(B)/tests/unit/%.o $(LIB)
 	@echo "  LD    $@"

@@ -152,6 +152,8 @@ void grid_put_markdown(const struct grid *g, struct buf *out)
         for (int i = 0; i < g->n_columns; i++) {
             buf_str(out, "| ");
             put_markdown(grid_at(g, row, i)->t, out);
+            while (out->s[out->n - 1] == ' ')
+                out->n--;
             buf_char(out, ' ');
         }
         buf_str(out, "|\n");

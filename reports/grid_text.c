@@ -49,37 +49,29 @@ static int wrap(const char *s, int width, struct text line[HEAD_LINES])
     return n;
 }
 
-static int widest(const struct text *line, int n)
+/* The widest part of s that wrap() need not break. */
+static int piece_width(const char *s)
 {
-    int w = 0;
-    for (int i = 0; i < n; i++) {
-        int c = visible_columns(line[i]);
-        w = c > w ? c : w;
+    int widest_piece = 0;
+    while (*s) {
+        size_t n = strcspn(s, " _-");
+        n += s[n] == '_' || s[n] == '-';
+        int w = visible_columns((struct text){s, n});
+        widest_piece = w > widest_piece ? w : widest_piece;
+        s += n + (s[n] == ' ');
     }
-    return w;
+    return widest_piece;
 }
 
 /* ---- layout ---- */
 
-/* One way to lay it out: heads wrapped at head_width, columns `gap` apart. */
+/* One way to lay it out. */
 struct layout {
     const struct grid *g;
     struct buf *shown; // [rows][n_columns]
     int *body, *width; // [n_columns]: of the cells alone, and with the head
-    int head_width, gap;
+    int gap;           // between columns
 };
-
-static void set_widths(struct layout *l, int head_width, int gap)
-{
-    l->head_width = head_width;
-    l->gap = gap;
-    for (int i = 0; i < l->g->n_columns; i++) {
-        struct text line[HEAD_LINES];
-        int limit = l->body[i] > head_width ? l->body[i] : head_width;
-        int w = widest(line, wrap(l->g->column[i].head, limit, line));
-        l->width[i] = w > l->body[i] ? w : l->body[i];
-    }
-}
 
 static int span_width(const struct layout *l, int from, int to)
 {
@@ -97,17 +89,36 @@ static int group_end(const struct grid *g, int from)
     return to;
 }
 
+/* Heads at full length (word 0), or in lines whose words have up to `word` columns. */
+static void set_widths(struct layout *l, int word, int gap)
+{
+    const struct grid *g = l->g;
+    l->gap = gap;
+    for (int i = 0; i < g->n_columns; i++) {
+        const char *head = g->column[i].head;
+        int w = word ? piece_width(head) : visible_columns(text_of(head));
+        w = word && w > word ? word : w;
+        l->width[i] = w > l->body[i] ? w : l->body[i];
+    }
+    for (int i = 1; i < g->n_columns; i = group_end(g, i)) {
+        int w = piece_width(g->column[i].group), span = span_width(l, i, group_end(g, i));
+        w = word && w > word ? word : w;
+        l->width[group_end(g, i) - 1] += w > span ? w - span : 0;
+    }
+}
+
+/* The widest that goes into a line; where none does, the table is broken and there is room. */
 static void choose_layout(struct layout *l, int width)
 {
-    static const int way[][2] = {{12, 2}, {9, 2}, {8, 2}, {7, 2}, {9, 1}, {7, 1}, {6, 1}};
-    set_widths(l, 100, 2);
-    for (size_t i = 0; width && i < sizeof way / sizeof *way; i++) {
-        if (span_width(l, 0, l->g->n_columns) <= width)
+    static const struct {
+        int word, gap;
+    } way[] = {{0, 2}, {14, 2}, {10, 2}, {14, 1}, {10, 1}, {8, 1}, {7, 1}};
+    for (size_t i = 0; i < sizeof way / sizeof *way; i++) {
+        set_widths(l, way[i].word, way[i].gap);
+        if (!width || span_width(l, 0, l->g->n_columns) <= width)
             return;
-        set_widths(l, way[i][0], way[i][1]);
     }
-    if (width && span_width(l, 0, l->g->n_columns) > width)
-        set_widths(l, 9, 2); // it will be broken: then there is room
+    set_widths(l, 14, 2);
 }
 
 /* Columns [from, end) of one group that is wider than a line. */

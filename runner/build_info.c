@@ -7,10 +7,6 @@
 #include "build_info.inc"
 #include "harness/tensor/gemm.h"
 
-#ifndef BUILD_CFLAGS
-#define BUILD_CFLAGS "unknown"
-#endif
-
 static void cpu_name(char *out, size_t n)
 {
     FILE *f = fopen("/proc/cpuinfo", "r");

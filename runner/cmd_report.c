@@ -3,14 +3,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
 
 #include "harness/base/file.h"
 #include "harness/base/log.h"
 #include "harness/base/near.h"
 #include "reports/report.h"
 #include "runner/command.h"
+#include "runner/terminal.h"
 
 static int report(int argc, char **argv);
 
@@ -40,20 +39,6 @@ static int find_format(const char *name, enum report_format *format, struct err 
         }
     return err_user(e, "report: --format is '%s', must be text, markdown or csv%s", name,
                     near_hint(hint, name, names, N));
-}
-
-static int terminal_width(void)
-{
-    struct winsize w;
-    if (isatty(STDOUT_FILENO) && !ioctl(STDOUT_FILENO, TIOCGWINSZ, &w) && w.ws_col >= 40)
-        return w.ws_col;
-    return 100;
-}
-
-static bool terminal_colour(void)
-{
-    const char *no = getenv("NO_COLOR"), *term = getenv("TERM");
-    return isatty(STDOUT_FILENO) && !(no && *no) && term && strcmp(term, "dumb") != 0;
 }
 
 static int write_out(struct text t, const char *path, struct err *e)

@@ -149,8 +149,8 @@ static double seconds_left(const struct progress_of *p)
 
 static void put_experiments(const struct overview *o, struct buf *out)
 {
-    static const char *const heads[] = {"experiment", "done",     "failed", "running",
-                                        "left",       "jobs/min", "time",   "planned"};
+    static const char *const heads[] = {"experiment", "done",     "failed",    "running",
+                                        "ready",      "jobs/min", "time left", "planned"};
     struct grid *g = grid_new();
     char span[32];
     for (int i = 0; i < 8; i++)
@@ -203,6 +203,11 @@ static void put_text(const struct overview *o, struct buf *out)
 
 /* ---- for programs ---- */
 
+static void put_json_count(struct buf *out, const char *key, int64_t n)
+{
+    buf_printf(out, ", \"%s\": %lld", key, (long long)n);
+}
+
 static void put_json_number(struct buf *out, const char *key, double x)
 {
     buf_printf(out, ", \"%s\": ", key);
@@ -215,11 +220,11 @@ static void put_json_experiment(const struct progress_of *p, struct buf *out)
     json_put_string(out, text_of(p->name));
     buf_str(out, ", \"planned\": ");
     json_put_string(out, text_of(p->planned));
-    put_json_number(out, "done", (double)p->done);
-    put_json_number(out, "failed", (double)p->failed);
-    put_json_number(out, "running", (double)(p->running - p->interrupted));
-    put_json_number(out, "ready", (double)p->ready);
-    put_json_number(out, "interrupted", (double)p->interrupted);
+    put_json_count(out, "done", p->done);
+    put_json_count(out, "failed", p->failed);
+    put_json_count(out, "running", p->running - p->interrupted);
+    put_json_count(out, "ready", p->ready);
+    put_json_count(out, "interrupted", p->interrupted);
     put_json_number(out, "jobs_per_minute", p->rate);
     put_json_number(out, "seconds_left", seconds_left(p));
     buf_str(out, ", \"reasons\": [");

@@ -52,26 +52,9 @@ static int check_keys(const struct json *root, const char *path, struct err *e)
 
 static int apply_sets(struct json *root, const char *const *sets, int n, struct err *e)
 {
-    for (int i = 0; i < n; i++) {
-        const char *eq = strchr(sets[i], '=');
-        struct err ignored;
-        if (!eq || eq == sets[i])
-            return err_user(e, "--set '%s': must be key=value, for example protocol.bos=false",
-                            sets[i]);
-        char *path = xstrndup(sets[i], (size_t)(eq - sets[i]));
-        struct json *value = json_read(text_of(eq + 1), &ignored);
-        if (!value) { // not JSON: a string as it stands
-            struct buf quoted;
-            buf_init(&quoted);
-            json_put_string(&quoted, text_of(eq + 1));
-            value = json_read(text_buf(&quoted), e);
-            buf_release(&quoted);
-        }
-        int rc = value ? json_set(root, path, value, e) : -1;
-        free(path);
-        if (rc)
+    for (int i = 0; i < n; i++)
+        if (json_set_text(root, sets[i], e))
             return err_in(e, "--set");
-    }
     return 0;
 }
 
@@ -136,6 +119,7 @@ static int read_tasks(struct experiment *x, const struct json *root, const char 
         return err_user(e, "%s: key 'tasks' must list from 1 to %d tasks", path, TASKS_MAX);
     if (read_task_defaults(&defaults, root, path, e))
         return -1;
+    x->n_tasks = 0;
     for (const struct json *m = json_first(list); m; m = json_next(m)) {
         char where[512];
         snprintf(where, sizeof where, "%.400s: tasks[%d]", path, x->n_tasks);
@@ -143,6 +127,8 @@ static int read_tasks(struct experiment *x, const struct json *root, const char 
         *t = defaults;
         if (read_task(t, m, where, e))
             return -1;
+        if (x->limit && (t->samples == 0 || t->samples > x->limit))
+            t->samples = x->limit;
         for (int i = 0; i < x->n_tasks; i++)
             if (!strcmp(x->tasks[i].name, t->name))
                 return err_user(e, "%s: task '%s' is listed twice", where, t->name);
@@ -175,6 +161,19 @@ static int read_setting(struct exp_setting *s, const struct json *entry, const c
     return kv_chain_read(&s->chain, chain, where, e);
 }
 
+static bool same_chain(const struct kv_chain *a, const struct kv_chain *b)
+{
+    struct buf ta, tb;
+    buf_init(&ta);
+    buf_init(&tb);
+    kv_chain_canonical(a, &ta);
+    kv_chain_canonical(b, &tb);
+    bool same = text_eq(text_buf(&ta), text_buf(&tb));
+    buf_release(&ta);
+    buf_release(&tb);
+    return same;
+}
+
 static int read_settings(struct experiment *x, const struct json *root, const char *path,
                          struct err *e)
 {
@@ -190,9 +189,13 @@ static int read_settings(struct experiment *x, const struct json *root, const ch
         if (read_setting(s, m, where, e))
             return -1;
         x->n_settings++;
-        for (int i = 0; i + 1 < x->n_settings; i++)
+        for (int i = 0; i + 1 < x->n_settings; i++) {
             if (!strcmp(x->settings[i].name, s->name))
                 return err_user(e, "%s: two settings are called '%s'", where, s->name);
+            if (same_chain(&x->settings[i].chain, &s->chain))
+                return err_user(e, "%s: settings '%s' and '%s' are the same", where,
+                                x->settings[i].name, s->name);
+        }
     }
     return 0;
 }
@@ -253,9 +256,9 @@ static int read_root(struct experiment *x, const struct json *root, const char *
 }
 
 int experiment_read(struct experiment *x, const char *path, const char *const *sets, int n_sets,
-                    const char *model, struct err *e)
+                    const char *model, int limit, struct err *e)
 {
-    *x = (struct experiment){0};
+    *x = (struct experiment){.limit = limit};
     buf_init(&x->canonical);
     struct json *root = json_read_file(path, e);
     int rc = root ? apply_sets(root, sets, n_sets, e) : -1;
@@ -271,6 +274,6 @@ void experiment_release(struct experiment *x)
 {
     for (int i = 0; i < x->n_settings; i++)
         kv_chain_release(&x->settings[i].chain);
-    buf_release(&x->canonical);
+    buf_release(&x->canonical); // a released buf may be released again
     x->n_settings = 0;
 }

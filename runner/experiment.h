@@ -36,13 +36,14 @@ struct experiment {
     int n_tasks;
     struct exp_setting settings[SETTINGS_MAX];
     int n_settings;
+    int limit; // samples of a task at most; 0: as the file says
     struct buf canonical; // the resolved configuration: what is stored, echoed and hashed
 };
 
 /* sets: n_sets "path=value" changes made to the file's JSON before it is checked. model (or NULL)
- * replaces the file's. All errors name the file and key. */
+ * replaces the file's; limit: see above. All errors name the file and key. */
 int experiment_read(struct experiment *x, const char *path, const char *const *sets, int n_sets,
-                    const char *model, struct err *e);
+                    const char *model, int limit, struct err *e);
 void experiment_release(struct experiment *x);
 
 /* Options of an entry of "tasks", for help. */

@@ -61,10 +61,13 @@ int plan_open(struct plan *p, const struct experiment *x, struct model *m, struc
 
 void plan_close(struct plan *p)
 {
+    if (!p->x)
+        return;
     for (int i = 0; i < p->x->n_tasks; i++) {
         samples_release(&p->tasks[i].samples);
         task_prompt_release(&p->tasks[i].prompt);
     }
+    p->x = NULL;
 }
 
 static int put_build(struct plan *p, struct store *s, int threads, struct err *e)
@@ -156,6 +159,15 @@ int plan_store(struct plan *p, struct store *s, int threads, struct err *e)
         return -1;
     }
     return store_commit(s, e);
+}
+
+int plan_try(struct plan *p, struct store *s, int threads, struct store_counts *out, struct err *e)
+{
+    if (identity_of_model(&p->known, p->x, p->model, e) || store_begin(s, e))
+        return -1;
+    int rc = put_all(p, s, threads, e) || store_count(s, p->experiment, out, e) ? -1 : 0;
+    store_rollback(s);
+    return rc;
 }
 
 void plan_describe(const struct plan *p, struct buf *out)

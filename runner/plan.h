@@ -39,6 +39,10 @@ void plan_close(struct plan *p);
 /* All rows in one transaction. */
 int plan_store(struct plan *p, struct store *s, int threads, struct err *e);
 
+/* What plan_store would find: the counts of the experiment's jobs with the new ones ready. Nothing
+ * is stored. */
+int plan_try(struct plan *p, struct store *s, int threads, struct store_counts *out, struct err *e);
+
 /* What will run, for a person: models, settings, tasks, items, prefill classes. */
 void plan_describe(const struct plan *p, struct buf *out);
 void plan_describe_json(const struct plan *p, const struct store_counts *counts, struct buf *out);

@@ -349,6 +349,26 @@ int json_set(struct json *root, const char *path, struct json *value, struct err
     return 0;
 }
 
+int json_set_text(struct json *root, const char *assignment, struct err *e)
+{
+    const char *eq = strchr(assignment, '=');
+    struct err not_json;
+    if (!eq || eq == assignment)
+        return err_user(e, "'%s': must be key=value, for example protocol.bos=false", assignment);
+    struct json *value = json_read(text_of(eq + 1), &not_json);
+    if (!value) {
+        struct buf quoted;
+        buf_init(&quoted);
+        json_put_string(&quoted, text_of(eq + 1));
+        value = json_read(text_buf(&quoted), e);
+        buf_release(&quoted);
+    }
+    char *path = xstrndup(assignment, (size_t)(eq - assignment));
+    int rc = value ? json_set(root, path, value, e) : -1;
+    free(path);
+    return rc;
+}
+
 void json_put_string(struct buf *b, struct text t)
 {
     buf_char(b, '"');

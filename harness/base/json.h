@@ -44,6 +44,8 @@ int json_need_int(const struct json *object, const char *key, long min, long max
  * replaced or added, objects on the way made; an array's index must be there. ERR_USER otherwise,
  * and the value is freed. */
 int json_set(struct json *root, const char *path, struct json *value, struct err *e);
+/* The same from "path=value" as people write it: what is not JSON is a string as it stands. */
+int json_set_text(struct json *root, const char *assignment, struct err *e);
 
 /* Writing: a string with its quotes and escapes (non-ASCII stays as it is), a number in the
  * shortest form that reads back equal, and a value in canonical form (keys sorted, no spaces). */

@@ -68,9 +68,10 @@ int log_failure(const struct err *e)
     return (int)e->class;
 }
 
-void progress_start(struct progress *p, const char *unit, double total)
+void progress_start(struct progress *p, const char *unit, double total, double done)
 {
-    *p = (struct progress){.unit = unit, .total = total, .start = clock_seconds()};
+    *p = (struct progress){
+        .unit = unit, .total = total, .done = done, .first = done, .start = clock_seconds()};
 }
 
 static void draw(struct progress *p, const char *detail, bool terminal)
@@ -78,8 +79,8 @@ static void draw(struct progress *p, const char *detail, bool terminal)
     char spent[32], left[32] = "?";
     double t = clock_seconds() - p->start;
     clock_span(spent, t);
-    if (p->done > 0)
-        clock_span(left, t * (p->total - p->done) / p->done);
+    if (p->done > p->first)
+        clock_span(left, t * (p->total - p->done) / (p->done - p->first));
     fprintf(stderr, "%s%3.0f %%  %s spent, %s left  %.0f of %.0f %s  %s%s", terminal ? "\r" : "",
             p->total > 0 ? 100 * p->done / p->total : 100, spent, left, p->done, p->total, p->unit,
             detail, terminal ? "\033[K" : "\n");

@@ -25,10 +25,11 @@ int log_failure(const struct err *e);
 struct progress {
     const char *unit;
     double total, done, start, last;
+    double first; // done when it began: the rate is of what came after
     bool drawn;
 };
 
-void progress_start(struct progress *p, const char *unit, double total);
+void progress_start(struct progress *p, const char *unit, double total, double done);
 /* detail: what is being worked on now. */
 void progress_step(struct progress *p, double done, const char *detail);
 void progress_end(struct progress *p);

@@ -220,17 +220,37 @@ static void put_default(const struct opt *row, struct buf *out)
         json_put_number(out, row->def);
 }
 
+enum { HELP_INDENT = 20, HELP_WIDTH = 96 };
+
+/* Words from column HELP_INDENT on, no line longer than HELP_WIDTH. */
+static void put_wrapped(const char *words, struct buf *out)
+{
+    size_t column = HELP_WIDTH;
+    while (*words) {
+        size_t n = strcspn(words, " ");
+        if (column + 1 + n > HELP_WIDTH) {
+            buf_printf(out, "\n%*s", HELP_INDENT, "");
+            column = HELP_INDENT;
+        } else {
+            buf_char(out, ' ');
+            column++;
+        }
+        buf_add(out, words, n);
+        column += n;
+        words += n + (words[n] == ' ');
+    }
+}
+
 void opt_put_help(const struct opt *table, struct buf *out)
 {
     for (const struct opt *row = table; row->name; row++) {
-        buf_printf(out, "  %-18s ", row->name);
-        size_t at = out->n;
+        buf_printf(out, "  %-*s", HELP_INDENT - 2, row->name);
         put_range(row, out);
         buf_str(out, ", default ");
         put_default(row, out);
-        buf_printf(out, "%*s  %s", out->n - at < 34 ? (int)(34 - (out->n - at)) : 0, "", row->help);
         if (row->alias)
-            buf_printf(out, " [authors' %s]", row->alias);
+            buf_printf(out, "; the authors' %s", row->alias);
+        put_wrapped(row->help, out);
         buf_char(out, '\n');
     }
 }

@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -10,9 +11,10 @@
 #include "harness/base/err.h"
 #include "harness/base/mem.h"
 
-/* A decode step opens hundreds of loops of some ten microseconds: a waiting thread looks this many
- * times for the next one before it sleeps. */
-enum { SPINS = 20000 };
+/* A decode step opens hundreds of loops of some ten microseconds: a waiting thread looks SPINS
+ * times for the next one, then lets others run between looks (the thread it waits for may be among
+ * them, on a machine that does other work too), and sleeps after YIELDS of these. */
+enum { SPINS = 2000, YIELDS = 200 };
 
 struct pool {
     int n_threads;
@@ -41,6 +43,15 @@ static inline void spin_pause(void)
 #endif
 }
 
+/* The i-th look in a row. */
+static void look_again(int i)
+{
+    if (i < SPINS)
+        spin_pause();
+    else
+        sched_yield();
+}
+
 static void take_items(struct pool *p, int worker)
 {
     for (;;) {
@@ -53,10 +64,10 @@ static void take_items(struct pool *p, int worker)
 
 static void wait_for_loop(struct pool *p, unsigned seen)
 {
-    for (int i = 0; i < SPINS; i++) {
+    for (int i = 0; i < SPINS + YIELDS; i++) {
         if (atomic_load(&p->loop) != seen)
             return;
-        spin_pause();
+        look_again(i);
     }
     pthread_mutex_lock(&p->lock);
     atomic_fetch_add(&p->sleeping, 1);
@@ -141,6 +152,6 @@ void pool_run(struct pool *p, int n_items, void (*fn)(void *, int, int), void *a
     atomic_store(&p->left, p->n_threads - 1);
     start_loop(p);
     take_items(p, 0);
-    while (atomic_load(&p->left) > 0)
-        spin_pause();
+    for (int i = 0; atomic_load(&p->left) > 0; i += i < SPINS)
+        look_again(i);
 }

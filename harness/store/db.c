@@ -20,7 +20,7 @@ enum { BUSY_MS = 30000 };
 struct db {
     sqlite3 *h;
     char *path;
-    const char *sql;   // that is being prepared
+    char word[32];     // first word of the statement last prepared
     char refused[128]; // what the authorizer said no to in it
     bool tidy;         // see tidy_up()
 };
@@ -255,19 +255,23 @@ static bool among(const char *const *names, const char *name)
 }
 
 /* The statement's first word: a CREATE, asked of the authorizer, is an INSERT into the schema. */
-static void name_statement(const char *sql, int action, char out[128])
+static void first_word(const char *sql, char out[32])
 {
     size_t n = 0;
     sql += strspn(sql, " \t\r\n;(");
     for (; n < 31 && isalpha((unsigned char)sql[n]); n++)
         out[n] = (char)toupper((unsigned char)sql[n]);
     out[n] = 0;
-    if (!n || !strcmp(out, "SELECT") || !strcmp(out, "WITH") || !strcmp(out, "EXPLAIN"))
-        snprintf(out, 128, "%s",
-                 action == SQLITE_INSERT   ? "INSERT"
-                 : action == SQLITE_UPDATE ? "UPDATE"
-                 : action == SQLITE_DELETE ? "DELETE"
-                                           : "that statement");
+}
+
+static const char *statement_name(const char *word, int action)
+{
+    if (*word && strcmp(word, "SELECT") && strcmp(word, "WITH") && strcmp(word, "EXPLAIN"))
+        return word;
+    return action == SQLITE_INSERT   ? "INSERT"
+           : action == SQLITE_UPDATE ? "UPDATE"
+           : action == SQLITE_DELETE ? "DELETE"
+                                     : "that statement";
 }
 
 static bool may_read(int action, const char *first, const char *second)
@@ -297,7 +301,7 @@ static int authorize(void *arg, int action, const char *first, const char *secon
         snprintf(db->refused, sizeof db->refused, "PRAGMA %.60s%s", first,
                  second ? " with a value" : "");
     else
-        name_statement(db->sql, action, db->refused);
+        snprintf(db->refused, sizeof db->refused, "%s", statement_name(db->word, action));
     return SQLITE_DENY;
 }
 
@@ -382,7 +386,7 @@ static int prepare(struct db *db, const char *sql, sqlite3_stmt **h, struct err 
 {
     const char *tail = NULL;
     *db->refused = 0;
-    db->sql = sql;
+    first_word(sql, db->word);
     int rc = sqlite3_prepare_v2(db->h, sql, -1, h, &tail);
     if (rc != SQLITE_OK)
         return db_error(db, rc, e);

@@ -1,0 +1,165 @@
+/* Each kernel of this processor's best level against its plain twin, on one thread. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "harness/base/clock.h"
+#include "harness/base/mem.h"
+#include "harness/base/rng.h"
+#include "harness/tensor/kernels.h"
+#include "runner/bench.h"
+
+/* Sizes of the built-in model: rows of 3,500 tokens, heads of 64, hidden 256, mlp 768. */
+enum { TOKENS = 3500, HEAD = 64, HIDDEN = 256, MLP = 768, BATCH = 16 };
+
+struct data {
+    float *rows, *x, *y, *out;
+    uint16_t *half; // small enough numbers in either 16-bit format
+};
+
+static void matmul(const struct kernels *kn, struct data *d, enum dtype format, int m)
+{
+    const void *w = format == DT_F32 ? (const void *)d->rows : d->half;
+    kernels_matmul(kn, d->out, MLP, d->x, HIDDEN, m, w, format, MLP, HIDDEN);
+}
+
+static void matmul_f32(const struct kernels *kn, struct data *d)
+{
+    matmul(kn, d, DT_F32, 1);
+}
+
+static void matmul_f16(const struct kernels *kn, struct data *d)
+{
+    matmul(kn, d, DT_F16, 1);
+}
+
+static void matmul_bf16(const struct kernels *kn, struct data *d)
+{
+    matmul(kn, d, DT_BF16, 1);
+}
+
+static void matmul_batch(const struct kernels *kn, struct data *d)
+{
+    matmul(kn, d, DT_BF16, BATCH);
+}
+
+static void scores(const struct kernels *kn, struct data *d)
+{
+    kn->scores(d->out, d->x, d->rows, TOKENS, HEAD, 8.0f);
+}
+
+static void mix(const struct kernels *kn, struct data *d)
+{
+    memset(d->out, 0, HEAD * sizeof *d->out);
+    kn->mix(d->out, d->x, d->rows, TOKENS, HEAD);
+}
+
+/* What changes in place starts from a fresh copy: values must not drift to where exp is slow. */
+static float *copy_of_x(struct data *d, int n)
+{
+    return memcpy(d->out, d->x, (size_t)n * sizeof *d->out);
+}
+
+static void softmax(const struct kernels *kn, struct data *d)
+{
+    kn->softmax(copy_of_x(d, TOKENS), TOKENS);
+}
+
+static void rmsnorm(const struct kernels *kn, struct data *d)
+{
+    kn->rmsnorm(d->out, d->x, d->y, HIDDEN, 1e-5f);
+}
+
+static void silu_mul(const struct kernels *kn, struct data *d)
+{
+    kn->silu_mul(copy_of_x(d, MLP), d->y, MLP);
+}
+
+static void rope(const struct kernels *kn, struct data *d)
+{
+    for (int h = 0; h < HIDDEN / HEAD; h++)
+        kn->rope(copy_of_x(d, HEAD), d->y, d->y + HEAD, HEAD / 2);
+}
+
+static void add(const struct kernels *kn, struct data *d)
+{
+    kn->add(copy_of_x(d, HIDDEN), d->y, HIDDEN);
+}
+
+static void widen_f16(const struct kernels *kn, struct data *d)
+{
+    kn->widen_f16(d->out, d->half, HIDDEN * HIDDEN);
+}
+
+static void widen_bf16(const struct kernels *kn, struct data *d)
+{
+    kn->widen_bf16(d->out, d->half, HIDDEN * HIDDEN);
+}
+
+static const struct {
+    const char *name, *unit;
+    double work; // 1e9 operations, or numbers
+    void (*run)(const struct kernels *kn, struct data *d);
+} cases[] = {
+    {"matmul_f32, 1 row", "GFLOP/s", 2e-9 * MLP *HIDDEN, matmul_f32},
+    {"matmul_f16, 1 row", "GFLOP/s", 2e-9 * MLP *HIDDEN, matmul_f16},
+    {"matmul_bf16, 1 row", "GFLOP/s", 2e-9 * MLP *HIDDEN, matmul_bf16},
+    {"matmul_bf16, 16 rows", "GFLOP/s", 2e-9 * MLP *HIDDEN *BATCH, matmul_batch},
+    {"scores, 3500 x 64", "GB/s", 4e-9 * TOKENS *HEAD, scores},
+    {"mix, 3500 x 64", "GB/s", 4e-9 * TOKENS *HEAD, mix},
+    {"softmax, 3500", "G/s", 1e-9 * TOKENS, softmax},
+    {"rmsnorm, 256", "G/s", 1e-9 * HIDDEN, rmsnorm},
+    {"silu_mul, 768", "G/s", 1e-9 * MLP, silu_mul},
+    {"rope, 4 heads of 64", "G/s", 1e-9 * HIDDEN, rope},
+    {"add, 256", "G/s", 1e-9 * HIDDEN, add},
+    {"widen_f16, 65536", "G/s", 1e-9 * HIDDEN *HIDDEN, widen_f16},
+    {"widen_bf16, 65536", "G/s", 1e-9 * HIDDEN *HIDDEN, widen_bf16},
+};
+
+struct side {
+    const struct kernels *kernels;
+    struct data *data;
+    void (*run)(const struct kernels *kn, struct data *d);
+};
+
+static double time_side(void *arg, long n)
+{
+    const struct side *s = arg;
+    double start = clock_seconds();
+    for (long i = 0; i < n; i++)
+        s->run(s->kernels, s->data);
+    return clock_seconds() - start;
+}
+
+static void open_data(struct data *d)
+{
+    struct rng r = {1};
+    size_t n = TOKENS * HEAD;
+    float **const all[] = {&d->rows, &d->x, &d->y, &d->out};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        *all[i] = mem_aligned(n * sizeof(float));
+        for (size_t j = 0; j < n; j++)
+            (*all[i])[j] = (float)rng_normal(&r);
+    }
+    d->half = mem_aligned(n * sizeof *d->half);
+    for (size_t j = 0; j < n; j++)
+        d->half[j] = f16_from_f32(d->rows[j]);
+}
+
+void bench_kernels(struct bench *b)
+{
+    struct data d;
+    const struct kernels *best = kernels_best();
+    open_data(&d);
+    bench_group(b, "kernels, one thread", best->name, "plain twin");
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct side fast = {best, &d, cases[i].run}, plain = {&kernels_plain, &d, cases[i].run};
+        struct bench_pair p = {cases[i].name, cases[i].unit, cases[i].work, cases[i].work,
+                               time_side,     time_side,     &fast,         &plain};
+        bench_compare(b, "kernels", &p);
+    }
+    free(d.rows);
+    free(d.x);
+    free(d.y);
+    free(d.out);
+    free(d.half);
+}

@@ -1,0 +1,86 @@
+/* kvlab run, kvlab plan: an experiment from its configuration. */
+#include "harness/base/log.h"
+#include "runner/command.h"
+#include "runner/session.h"
+
+#define RUN_FLAGS                                                                                  \
+    "  --db PATH        the database (kvlab.db); made when it is missing\n"                        \
+    "  --set KEY=VALUE  change the configuration: samples=4, protocol.bos=false,\n"                \
+    "                   data.data_dir=/data/longbench, settings.1.name=x; may be repeated\n"       \
+    "  --model NAME     another model: a known one or a folder\n"                                  \
+    "  --limit N        at most N samples of each task\n"                                          \
+    "  --threads N      threads (one for each processor)\n"                                        \
+    "  --kernels NAME   plain, avx2 or avx512 (the best that runs here)\n"                         \
+    "  --reference      plain loops only, no BLAS: slow, for checking\n"
+
+static int run(int argc, char **argv);
+static int plan(int argc, char **argv);
+
+const struct command cmd_run = {
+    .name = "run",
+    .summary = "run an experiment (or go on with it) and print its table",
+    .usage = "run CONFIG.json [flags]\n\n" RUN_FLAGS
+             "  --retry          run failed items again\n"
+             "  --dry-run        print what would run and stop\n"
+             "  --json           with --dry-run: for programs\n"
+             "  -q, -v           less, more on stderr\n\n"
+             "The same command again goes on where the last one stopped; nothing is computed twice.\n"
+             "configs/README.md describes the configuration; kvlab show method NAME its options.",
+    .run = run,
+};
+
+const struct command cmd_plan = {
+    .name = "plan",
+    .summary = "what a run would do, and how much of it is done",
+    .usage = "plan CONFIG.json [flags]\n\n" RUN_FLAGS "  --json           for programs\n",
+    .run = plan,
+};
+
+static int with_config(const struct command *c, int argc, char **argv, bool dry_run)
+{
+    struct session_options o = {.db = "kvlab.db", .dry_run = dry_run};
+    const char *limit = NULL, *threads = NULL;
+    struct err e;
+    int n, dry = 0, json = 0, retry = 0, reference = 0;
+    long value;
+    const struct flag flags[] = {{.name = "--db", .value = &o.db},
+                                 {.name = "--set", .list = o.sets, .max = SETS_MAX - 1, .n = &o.n_sets},
+                                 {.name = "--model", .value = &o.model},
+                                 {.name = "--limit", .value = &limit},
+                                 {.name = "--threads", .value = &threads},
+                                 {.name = "--kernels", .value = &o.kernels},
+                                 {.name = "--reference", .on = &reference},
+                                 {.name = "--dry-run", .on = &dry},
+                                 {.name = "--json", .on = &json},
+                                 {.name = "--retry", .on = &retry},
+                                 {0}};
+    int rc = command_flags(c, argc, argv, flags, &o.config, 1, &n, &e);
+    if (rc)
+        return rc > 0 ? 0 : log_failure(&e);
+    if (!n) {
+        err_user(&e, "%s: which configuration? (for example configs/demo.json)", c->name);
+        return log_failure(&e);
+    }
+    if (limit && command_int("--limit", limit, 1, 1000000, &value, &e))
+        return log_failure(&e);
+    o.limit = limit ? (int)value : 0;
+    if (threads && command_int("--threads", threads, 1, 1024, &value, &e))
+        return log_failure(&e);
+    o.threads = threads ? (int)value : 0;
+    if (reference)
+        o.sets[o.n_sets++] = "protocol.path=reference";
+    o.dry_run |= dry;
+    o.json = json;
+    o.retry = retry;
+    return session_run(&o);
+}
+
+static int run(int argc, char **argv)
+{
+    return with_config(&cmd_run, argc, argv, false);
+}
+
+static int plan(int argc, char **argv)
+{
+    return with_config(&cmd_plan, argc, argv, true);
+}

@@ -1,0 +1,157 @@
+#include "runner/session.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "harness/base/clock.h"
+#include "harness/base/file.h"
+#include "harness/base/log.h"
+#include "harness/base/mem.h"
+#include "reports/report.h"
+#include "runner/terminal.h"
+
+enum { EXIT_INTERRUPTED = 130 };
+
+struct session {
+    const struct session_options *o;
+    struct experiment x;
+    struct model *model;
+    struct plan plan;
+    struct store *store;
+    struct work_result result;
+};
+
+int session_threads(int asked)
+{
+    long n = asked > 0 ? asked : sysconf(_SC_NPROCESSORS_ONLN);
+    return n < 1 ? 1 : (int)n;
+}
+
+static int open_model(struct session *s, struct err *e)
+{
+    struct model_options m = {
+        .threads = session_threads(s->o->threads),
+        .reference = s->x.protocol.path == 1,
+        .kernels = s->o->kernels,
+        .rope_factor = s->x.model.rope_factor,
+        .max_positions = s->x.model.max_positions,
+    };
+    if (!file_is_dir(s->x.model.dir))
+        return err_user(e, "model '%s': there is no folder %s", s->x.model.name, s->x.model.dir);
+    s->model = model_open(s->x.model.dir, &m, e);
+    return s->model ? 0 : err_in(e, "model '%s'", s->x.model.name);
+}
+
+/* What would run, and how much of it is in the database: planned there, then taken back. */
+static int describe(struct session *s, struct err *e)
+{
+    struct store_counts counts = {0};
+    struct buf b;
+    int rc = 0;
+    if (file_exists(s->o->db)) {
+        rc = store_open(s->o->db, STORE_READWRITE, &s->store, e);
+        if (!rc)
+            rc = plan_try(&s->plan, s->store, session_threads(s->o->threads), &counts, e);
+    } else {
+        counts.ready = s->plan.jobs;
+    }
+    if (rc)
+        return rc;
+    buf_init(&b);
+    if (s->o->json) {
+        plan_describe_json(&s->plan, &counts, &b);
+    } else {
+        plan_describe(&s->plan, &b);
+        buf_printf(&b, "in %s: %lld done, %lld failed, %lld to do\n", s->o->db,
+                   (long long)counts.done, (long long)counts.failed,
+                   (long long)(counts.ready + counts.running));
+    }
+    fputs(b.s, stdout);
+    buf_release(&b);
+    return 0;
+}
+
+static int print_table(struct session *s, struct err *e)
+{
+    struct report_request q = {.experiment = s->x.name, .width = terminal_width(),
+                               .colour = terminal_colour()};
+    const struct report *r = report_find("table", e);
+    struct buf b;
+    buf_init(&b);
+    int rc = r ? r->write(s->store, &q, &b, e) : -1;
+    if (!rc && (fputs(b.s, stdout) < 0 || fflush(stdout)))
+        rc = err_system(e, "cannot write to stdout");
+    buf_release(&b);
+    return rc;
+}
+
+static int work(struct session *s, struct err *e)
+{
+    struct buf b;
+    char span[32];
+    double start = clock_seconds();
+    if (store_open(s->o->db, STORE_CREATE, &s->store, e) ||
+        plan_store(&s->plan, s->store, session_threads(s->o->threads), e))
+        return -1;
+    if (s->o->retry && store_retry(s->store, s->plan.experiment, NULL, e))
+        return -1;
+    buf_init(&b);
+    plan_describe(&s->plan, &b);
+    log_note("%sdatabase    %s, %lld of %lld items are new", b.s, s->o->db,
+             (long long)s->plan.planned_now, (long long)s->plan.jobs);
+    buf_release(&b);
+    if (work_run(&s->plan, s->store, &s->result, e))
+        return -1;
+    log_note("%lld items done, %lld failed in %s, peak memory %.0f MiB",
+             (long long)s->result.done, (long long)s->result.failed,
+             clock_span(span, clock_seconds() - start), (double)mem_peak() / 0x1p20);
+    return 0;
+}
+
+/* Items of the experiment that failed, now or in an earlier call. */
+static int exit_code(struct session *s, struct err *e)
+{
+    struct store_counts c;
+    if (s->result.interrupted) {
+        log_note("stopped. The same command goes on where this one left off.");
+        return EXIT_INTERRUPTED;
+    }
+    if (store_count(s->store, s->plan.experiment, &c, e))
+        return log_failure(e);
+    if (c.failed)
+        log_note("%lld items have failed: kvlab query \"SELECT task, sample, error FROM item WHERE "
+                 "error IS NOT NULL\" --db %s; --retry runs them again",
+                 (long long)c.failed, s->o->db);
+    return c.failed ? ERR_ITEM : 0;
+}
+
+static int carry_out(struct session *s, struct err *e)
+{
+    const struct session_options *o = s->o;
+    if (experiment_read(&s->x, o->config, o->sets, o->n_sets, o->model, o->limit, e))
+        return -1;
+    if (open_model(s, e) || plan_open(&s->plan, &s->x, s->model, e))
+        return -1;
+    if (o->dry_run)
+        return describe(s, e);
+    return work(s, e) || print_table(s, e) ? -1 : 0;
+}
+
+int session_run(const struct session_options *o)
+{
+    struct session *s = xcalloc(1, sizeof *s);
+    struct err e;
+    int code;
+    s->o = o;
+    if (carry_out(s, &e))
+        code = log_failure(&e);
+    else
+        code = o->dry_run ? 0 : exit_code(s, &e);
+    store_close(s->store);
+    plan_close(&s->plan);
+    model_close(s->model);
+    experiment_release(&s->x);
+    free(s);
+    return code;
+}

@@ -1,0 +1,29 @@
+/*
+ * A configuration carried out from beginning to end: what `run`, `plan` and `demo` share.
+ */
+#ifndef KVLAB_SESSION_H
+#define KVLAB_SESSION_H
+
+#include "runner/work.h"
+
+enum { SETS_MAX = 64 };
+
+struct session_options {
+    const char *config; // path
+    const char *db;
+    const char *model; // NULL: the configuration's
+    const char *sets[SETS_MAX];
+    int n_sets;
+    int limit, threads;  // 0: no limit; all processors
+    const char *kernels; // NULL: the best
+    bool dry_run, json, retry;
+};
+
+/* Reads, plans, works, and prints the table to stdout. Returns the exit code: 0 done, 1 some items
+ * failed, 2 a mistake, 3 cannot go on, 130 interrupted. */
+int session_run(const struct session_options *o);
+
+/* Threads to use: as asked, or one for each processor. */
+int session_threads(int asked);
+
+#endif
