@@ -9,8 +9,10 @@
 #include "harness/base/near.h"
 
 #define AT(field) offsetof(struct exp_task, field)
+/* clang-format off */
 const struct opt exp_task_options[] = {
-    {.name = "name", .type = OPT_STR, .offset = AT(name), .def_str = "", .help = "kvlab list tasks"},
+    {.name = "name", .type = OPT_STR, .offset = AT(name), .def_str = "",
+     .help = "kvlab list tasks"},
     {.name = "samples", .type = OPT_INT, .offset = AT(samples), .min = 0, .max = 1e6, .def = 0,
      .help = "the first so many records; 0: all (of a generated task 10)"},
     {.name = "data_dir", .type = OPT_STR, .offset = AT(data_dir), .def_str = "",
@@ -20,6 +22,7 @@ const struct opt exp_task_options[] = {
     {.name = "seed", .type = OPT_INT, .offset = AT(seed), .min = 0, .max = 2147483647, .def = 1,
      .help = "generated tasks: which records"},
     {0}};
+/* clang-format on */
 
 enum { GENERATED_SAMPLES = 10 };
 

@@ -15,10 +15,14 @@
 static const char *const chat_names[] = {"none", "llama2", "vicuna", NULL};
 
 #define AT(field) offsetof(struct model_spec, field)
+/* clang-format off */
 const struct opt model_spec_options[] = {
-    {.name = "name", .type = OPT_STR, .offset = AT(name), .def_str = "", .help = "a known model or a name for this one"},
-    {.name = "dir", .type = OPT_STR, .offset = AT(dir), .def_str = "", .help = "folder of the checkpoint"},
-    {.name = "chat", .type = OPT_CHOICE, .offset = AT(chat), .choices = chat_names, .help = "wrapper of prompts"},
+    {.name = "name", .type = OPT_STR, .offset = AT(name), .def_str = "",
+     .help = "a known model or a name for this one"},
+    {.name = "dir", .type = OPT_STR, .offset = AT(dir), .def_str = "",
+     .help = "folder of the checkpoint"},
+    {.name = "chat", .type = OPT_CHOICE, .offset = AT(chat), .choices = chat_names,
+     .help = "wrapper of prompts"},
     {.name = "rope_factor", .type = OPT_NUM, .offset = AT(rope_factor), .min = 0, .max = 1024,
      .help = "positions are divided by it (condensed); 0: as config.json says"},
     {.name = "max_positions", .type = OPT_INT, .offset = AT(max_positions), .min = 0, .max = 1e7,
@@ -27,8 +31,10 @@ const struct opt model_spec_options[] = {
      .max = 1e7, .help = "prompt tokens of preset longbench"},
     {.name = "max_prompt_kvo", .type = OPT_INT, .offset = AT(max_prompt_kvo), .min = 0, .max = 1e7,
      .help = "prompt tokens of preset kvo"},
-    {.name = "about", .type = OPT_STR, .offset = AT(about), .def_str = "", .help = "where it comes from"},
+    {.name = "about", .type = OPT_STR, .offset = AT(about), .def_str = "",
+     .help = "where it comes from"},
     {0}};
+/* clang-format on */
 
 enum { KNOWN_MAX = 64 };
 

@@ -8,13 +8,16 @@ static const char *const wrap_names[] = {"task", "always", "never", NULL};
 static const char *const path_names[] = {"fast", "reference", NULL};
 
 #define AT(field) offsetof(struct protocol, field)
+/* clang-format off */
 const struct opt protocol_options[] = {
     {.name = "preset", .type = OPT_CHOICE, .offset = AT(preset), .choices = preset_names,
      .help = "where the defaults of the other options come from"},
     {.name = "max_prompt_tokens", .type = OPT_INT, .offset = AT(max_prompt_tokens), .min = 0,
      .max = 1e7, .help = "longer prompts are cut; 0: the model's length in the preset"},
-    {.name = "truncation", .type = OPT_CHOICE, .offset = AT(truncation), .choices = truncation_names,
-     .help = "middle: first and last half stay, decoded and encoded again; none: longer items fail"},
+    {.name = "truncation", .type = OPT_CHOICE, .offset = "
+             "AT(truncation), .choices = truncation_names,
+     .help = "middle: first and last half stay, decoded and encoded "
+             "again; none: longer items fail"},
     {.name = "chat", .type = OPT_CHOICE, .offset = AT(chat), .choices = wrap_names,
      .help = "the model's chat wrapper: as the task says, always, never"},
     {.name = "bos", .type = OPT_BOOL, .offset = AT(bos), .def = 1,
@@ -28,6 +31,7 @@ const struct opt protocol_options[] = {
     {.name = "path", .type = OPT_CHOICE, .offset = AT(path), .choices = path_names,
      .help = "reference: plain loops only, no BLAS and no SIMD"},
     {0}};
+/* clang-format on */
 
 static void use_preset(struct protocol *p, enum preset preset)
 {

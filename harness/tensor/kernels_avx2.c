@@ -17,7 +17,10 @@ typedef struct {
 
 static inline vec v_zero(void) { return BOTH(_mm256_setzero_ps(), _mm256_setzero_ps()); }
 static inline vec v_set1(float x) { return BOTH(_mm256_set1_ps(x), _mm256_set1_ps(x)); }
-static inline vec v_load(const float *p) { return BOTH(_mm256_loadu_ps(p), _mm256_loadu_ps(p + 8)); }
+static inline vec v_load(const float *p)
+{
+    return BOTH(_mm256_loadu_ps(p), _mm256_loadu_ps(p + 8));
+}
 static inline void v_store(float *p, vec v)
 {
     _mm256_storeu_ps(p, v.a);
