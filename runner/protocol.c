@@ -16,7 +16,8 @@ const struct opt protocol_options[] = {
      .max = 1e7, .help = "longer prompts are cut; 0: the model's length in the preset"},
     {.name = "truncation", .type = OPT_CHOICE, .offset = AT(truncation),
      .choices = truncation_names,
-     .help = "middle: first and last half stay, decoded and encoded again; none: longer items fail"},
+     .help = "middle: first and last half stay, decoded and encoded again; "
+             "none: longer items fail"},
     {.name = "chat", .type = OPT_CHOICE, .offset = AT(chat), .choices = wrap_names,
      .help = "the model's chat wrapper: as the task says, always, never"},
     {.name = "bos", .type = OPT_BOOL, .offset = AT(bos), .def = 1,
