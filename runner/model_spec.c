@@ -140,7 +140,8 @@ int model_spec_named(struct model_spec *s, const char *name, struct err *e)
     return 0;
 }
 
-int model_spec_read(struct model_spec *s, const struct json *value, const char *where, struct err *e)
+int model_spec_read(struct model_spec *s, const struct json *value, const char *where,
+                    struct err *e)
 {
     if (json_type(value) == JSON_STRING) {
         if (model_spec_named(s, json_string(value).s, e))
@@ -154,7 +155,8 @@ int model_spec_read(struct model_spec *s, const struct json *value, const char *
         return err_user(e, "%s: key 'name' is missing", where);
     char name[OPT_STR_MAX];
     memcpy(name, s->name, sizeof name);
-    if (is_known(name) && (read_known(s, name, e) || opt_read(model_spec_options, s, value, where, e)))
+    if (is_known(name) &&
+        (read_known(s, name, e) || opt_read(model_spec_options, s, value, where, e)))
         return -1;
     settle_dir(s);
     return 0;

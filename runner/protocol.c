@@ -56,8 +56,9 @@ int protocol_read(struct protocol *p, const struct json *object, const struct mo
         p->max_prompt_tokens =
             p->preset == PRESET_KVO ? spec->max_prompt_kvo : spec->max_prompt_longbench;
     if (p->max_prompt_tokens < 2)
-        return err_user(e, "%s: model '%s' has no prompt length for preset %s: state max_prompt_tokens",
-                        where, spec->name, preset_names[p->preset]);
+        return err_user(
+            e, "%s: model '%s' has no prompt length for preset %s: state max_prompt_tokens", where,
+            spec->name, preset_names[p->preset]);
     return 0;
 }
 
@@ -69,8 +70,8 @@ void protocol_canonical(const struct protocol *p, const struct model_spec *spec,
 }
 
 /* The first and last half of the ids as text again, as pred.py does before it wraps and encodes. */
-static int cut_middle(const struct tokenizer *tok, const struct tokens *ids, int max, struct buf *out,
-                      struct err *e)
+static int cut_middle(const struct tokenizer *tok, const struct tokens *ids, int max,
+                      struct buf *out, struct err *e)
 {
     size_t half = (size_t)max / 2;
     if (tokenizer_decode(tok, ids->v, half, out, e))
@@ -78,9 +79,9 @@ static int cut_middle(const struct tokenizer *tok, const struct tokens *ids, int
     return tokenizer_decode(tok, ids->v + ids->n - half, half, out, e);
 }
 
-int protocol_prompt(const struct protocol *p, const struct model_spec *spec, const struct task *task,
-                    const struct tokenizer *tok, struct text filled, struct prompt *out,
-                    struct err *e)
+int protocol_prompt(const struct protocol *p, const struct model_spec *spec,
+                    const struct task *task, const struct tokenizer *tok, struct text filled,
+                    struct prompt *out, struct err *e)
 {
     struct buf cut, whole;
     int rc = -1;

@@ -71,23 +71,23 @@ static const struct opt options[] = {
     {0}};
 
 struct kvo_state {
-    int ordered; // rows before it are ordered, or due for compression
-    int packed;  // rows before it are compressed
+    int ordered;  // rows before it are ordered, or due for compression
+    int packed;   // rows before it are compressed
     float sums[]; // [n_kv_heads][2 * window] attention received by the rows from `ordered` on
 };
 
 static struct kvo_quant key_quant(const struct kvo_options *o)
 {
-    return (struct kvo_quant){o->key_bits, o->key_group,
+    return (struct kvo_quant){o->key_bits,  o->key_group,
                               o->key_chunk, o->prune_keys ? o->key_kept : 1,
-                              o->key_clip, o->key_symmetric};
+                              o->key_clip,  o->key_symmetric};
 }
 
 static struct kvo_quant value_quant(const struct kvo_options *o)
 {
-    return (struct kvo_quant){o->value_bits, o->value_group,
+    return (struct kvo_quant){o->value_bits,  o->value_group,
                               o->value_chunk, o->prune_values ? o->value_kept : 1,
-                              o->value_clip, o->value_symmetric};
+                              o->value_clip,  o->value_symmetric};
 }
 
 static bool works_here(const struct kv_part *p)
@@ -301,8 +301,8 @@ static void count(const struct kv_part *p, const struct kv_rows *rows, struct kv
 
 /* ---- select ---- */
 
-static int select_rows(const struct kv_part *p, const struct kv_rows *rows, int head, const float *q,
-                       struct kv_range *out)
+static int select_rows(const struct kv_part *p, const struct kv_rows *rows, int head,
+                       const float *q, struct kv_range *out)
 {
     const struct kvo_options *o = p->opt;
     struct scratch s = scratch_of(p, rows->cap);
@@ -362,7 +362,8 @@ static void count_read(const struct kv_part *p, const struct kv_rows *rows,
 const struct kv_method method_kvo = {
     .name = "kvo",
     .version = 1,
-    .summary = "salient-token-aware differential quantization, pruning, query-aware token selection",
+    .summary =
+        "salient-token-aware differential quantization, pruning, query-aware token selection",
     .cite = "KVO-LLM, DAC 2025",
     .hooks = 1u << KV_APPEND | 1u << KV_OBSERVE | 1u << KV_ORDER | 1u << KV_CODEC | 1u << KV_SELECT,
     .opt_size = sizeof(struct kvo_options),

@@ -113,8 +113,11 @@ static void every_level_agrees_with_plain(void **state)
             check_vectors(kn, n);
         for (int k = 1; k <= 70; k++)
             for (int f = 0; f < 3; f++)
-                check_matmul(kn, f == 0 ? DT_F32 : f == 1 ? DT_F16 : DT_BF16, 1 + k % ROWS,
-                             1 + k % 7, k);
+                check_matmul(kn,
+                             f == 0   ? DT_F32
+                             : f == 1 ? DT_F16
+                                      : DT_BF16,
+                             1 + k % ROWS, 1 + k % 7, k);
         for (int d = 1; d < MAX; d += 13)
             check_rows(kn, 1 + d % ROWS, d);
         check_vectors(kn, MAX);
