@@ -1,5 +1,6 @@
 #include "metrics/rouge_l.h"
 
+#include <assert.h>
 #include <stdint.h>
 #include <stdlib.h>
 
@@ -116,6 +117,7 @@ static void fill_table(struct pair *p)
         p->table = xrealloc(p->table, mem_size(cells, sizeof *p->table));
         p->room = cells;
     }
+    assert(p->table);
     for (size_t j = 0; j <= p->ny; j++)
         p->table[j] = 0;
     for (size_t i = 1; i <= p->nx; i++) {

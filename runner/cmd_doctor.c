@@ -130,7 +130,8 @@ static int doctor(int argc, char **argv)
     struct findings f = {.n = 0};
     struct err e;
     int n, json = 0;
-    const struct flag flags[] = {{.name = "--db", .value = &db}, {.name = "--json", .on = &json}, {0}};
+    const struct flag flags[] = {
+        {.name = "--db", .value = &db}, {.name = "--json", .on = &json}, {0}};
     int rc = command_flags(&cmd_doctor, argc, argv, flags, NULL, 0, &n, &e);
     if (rc)
         return rc > 0 ? 0 : log_failure(&e);

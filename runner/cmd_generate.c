@@ -115,7 +115,8 @@ static int answer(struct generation *g, struct err *e)
     struct model *m = g->model;
     const struct kv_chain *chain = &g->chain;
     size_t vocab = (size_t)model_get_config(m)->vocab;
-    if (protocol_prompt(&g->protocol, &g->spec, NULL, model_get_tokenizer(m), g->text, &g->prompt, e))
+    if (protocol_prompt(&g->protocol, &g->spec, NULL, model_get_tokenizer(m), g->text, &g->prompt,
+                        e))
         return -1;
     int n = (int)g->prompt.ids.n;
     if (n >= model_get_config(m)->max_positions)
@@ -150,12 +151,13 @@ static int print(const struct generation *g, bool ids, struct err *e)
     for (size_t i = 0; ids && i < g->out.ids.n; i++)
         printf("%s%d%s", i ? " " : "ids: ", (int)g->out.ids.v[i],
                i + 1 == g->out.ids.n ? "\n" : "");
-    log_note("%zu prompt tokens%s, %zu new, stopped by %s; KV %.1f %% of a full f16 cache, read %.1f "
-             "%%; %.0f tokens/s",
-             g->prompt.ids.n, g->prompt.cut ? " (cut)" : "", g->out.ids.n, g->out.stop,
-             100 * held / (double)l->full,
-             l->read_full ? 100 * (double)l->read / (double)l->read_full : 100.0,
-             g->out.steps ? g->out.steps / g->out.seconds : 0);
+    log_note(
+        "%zu prompt tokens%s, %zu new, stopped by %s; KV %.1f %% of a full f16 cache, read %.1f "
+        "%%; %.0f tokens/s",
+        g->prompt.ids.n, g->prompt.cut ? " (cut)" : "", g->out.ids.n, g->out.stop,
+        100 * held / (double)l->full,
+        l->read_full ? 100 * (double)l->read / (double)l->read_full : 100.0,
+        g->out.steps ? g->out.steps / g->out.seconds : 0);
     return 0;
 }
 

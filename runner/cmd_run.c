@@ -19,13 +19,13 @@ static int plan(int argc, char **argv);
 const struct command cmd_run = {
     .name = "run",
     .summary = "run an experiment (or go on with it) and print its table",
-    .usage = "run CONFIG.json [flags]\n\n" RUN_FLAGS
-             "  --retry          run failed items again\n"
-             "  --dry-run        print what would run and stop\n"
-             "  --json           with --dry-run: for programs\n"
-             "  -q, -v           less, more on stderr\n\n"
-             "The same command again goes on where the last one stopped; nothing is computed twice.\n"
-             "configs/README.md describes the configuration; kvlab show method NAME its options.",
+    .usage =
+        "run CONFIG.json [flags]\n\n" RUN_FLAGS "  --retry          run failed items again\n"
+        "  --dry-run        print what would run and stop\n"
+        "  --json           with --dry-run: for programs\n"
+        "  -q, -v           less, more on stderr\n\n"
+        "The same command again goes on where the last one stopped; nothing is computed twice.\n"
+        "configs/README.md describes the configuration; kvlab show method NAME its options.",
     .run = run,
 };
 
@@ -43,17 +43,18 @@ static int with_config(const struct command *c, int argc, char **argv, bool dry_
     struct err e;
     int n, dry = 0, json = 0, retry = 0, reference = 0;
     long value;
-    const struct flag flags[] = {{.name = "--db", .value = &o.db},
-                                 {.name = "--set", .list = o.sets, .max = SETS_MAX - 1, .n = &o.n_sets},
-                                 {.name = "--model", .value = &o.model},
-                                 {.name = "--limit", .value = &limit},
-                                 {.name = "--threads", .value = &threads},
-                                 {.name = "--kernels", .value = &o.kernels},
-                                 {.name = "--reference", .on = &reference},
-                                 {.name = "--dry-run", .on = &dry},
-                                 {.name = "--json", .on = &json},
-                                 {.name = "--retry", .on = &retry},
-                                 {0}};
+    const struct flag flags[] = {
+        {.name = "--db", .value = &o.db},
+        {.name = "--set", .list = o.sets, .max = SETS_MAX - 1, .n = &o.n_sets},
+        {.name = "--model", .value = &o.model},
+        {.name = "--limit", .value = &limit},
+        {.name = "--threads", .value = &threads},
+        {.name = "--kernels", .value = &o.kernels},
+        {.name = "--reference", .on = &reference},
+        {.name = "--dry-run", .on = &dry},
+        {.name = "--json", .on = &json},
+        {.name = "--retry", .on = &retry},
+        {0}};
     int rc = command_flags(c, argc, argv, flags, &o.config, 1, &n, &e);
     if (rc)
         return rc > 0 ? 0 : log_failure(&e);

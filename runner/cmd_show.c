@@ -25,7 +25,8 @@ static int show_method(const char *name, struct buf *out, struct err *e)
     const struct kv_method *m = kv_method_find(name, e);
     if (!m)
         return -1;
-    buf_printf(out, "%s, version %d: %s\nfrom   %s\nhooks ", m->name, m->version, m->summary, m->cite);
+    buf_printf(out, "%s, version %d: %s\nfrom   %s\nhooks ", m->name, m->version, m->summary,
+               m->cite);
     for (int h = 0; h < KV_HOOKS; h++)
         if (m->hooks & 1u << h)
             buf_printf(out, " %s", kv_hook_name((enum kv_hook)h));
@@ -48,8 +49,9 @@ static int show_one(const char *const *what, int n, struct buf *out, struct err 
     else if (n == 1 && !strcmp(what[0], "task"))
         opt_put_help(exp_task_options, out);
     else
-        return err_user(e, "show: what is '%s'? (usage: kvlab show method NAME | protocol | model | "
-                           "task)%s",
+        return err_user(e,
+                        "show: what is '%s'? (usage: kvlab show method NAME | protocol | model | "
+                        "task)%s",
                         n ? what[0] : "", n ? near_hint(hint, what[0], names, 4) : "");
     return 0;
 }

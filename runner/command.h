@@ -9,8 +9,8 @@
 
 struct command {
     const char *name;
-    const char *summary;                // one line of `kvlab --help`
-    const char *usage;                  // what `kvlab NAME --help` prints
+    const char *summary; // one line of `kvlab --help`
+    const char *usage;   // what `kvlab NAME --help` prints
     int (*run)(int argc, char **argv);
 };
 
@@ -32,7 +32,8 @@ int command_flags(const struct command *c, int argc, char **argv, const struct f
 /* A whole number from a flag's value. */
 int command_int(const char *flag, const char *value, long min, long max, long *out, struct err *e);
 
-/* Where configs/ lies: KVLAB_HOME, or beside or above the program, or installed. The caller frees. */
+/* Where configs/ lies: KVLAB_HOME, or beside or above the program, or installed. The caller frees.
+ */
 char *command_home_dup(void);
 /* home + "/" + name; the caller frees. */
 char *command_path_dup(const char *name);

@@ -29,8 +29,8 @@ static int32_t choose(const struct model *m, const struct stop_rules *r, const f
 }
 
 /* Why generation ends after the last token of ids, or NULL. */
-static const char *ended(const struct model *m, const struct stop_rules *r, const struct tokens *ids,
-                         const struct kv_cache *cache)
+static const char *ended(const struct model *m, const struct stop_rules *r,
+                         const struct tokens *ids, const struct kv_cache *cache)
 {
     bool tested = ids->n > 1 || r->first_may_stop;
     if (tested && is_stop(r, ids->v[ids->n - 1]))

@@ -7,9 +7,9 @@
 enum { STOP_IDS_MAX = MODEL_EOS_MAX + 1 };
 
 struct stop_rules {
-    int max_new;             // tokens in all
-    int min_new;             // no stop id is chosen before there are so many tokens
-    bool first_may_stop;     // false: the first token is not tested (the KVO authors' loop)
+    int max_new;         // tokens in all
+    int min_new;         // no stop id is chosen before there are so many tokens
+    bool first_may_stop; // false: the first token is not tested (the KVO authors' loop)
     int32_t ids[STOP_IDS_MAX];
     int n_ids;
 };

@@ -9,8 +9,10 @@
 #include "harness/base/near.h"
 
 #define AT(field) offsetof(struct exp_task, field)
+/* clang-format off */
 const struct opt exp_task_options[] = {
-    {.name = "name", .type = OPT_STR, .offset = AT(name), .def_str = "", .help = "kvlab list tasks"},
+    {.name = "name", .type = OPT_STR, .offset = AT(name), .def_str = "",
+     .help = "kvlab list tasks"},
     {.name = "samples", .type = OPT_INT, .offset = AT(samples), .min = 0, .max = 1e6, .def = 0,
      .help = "the first so many records; 0: all (of a generated task 10)"},
     {.name = "data_dir", .type = OPT_STR, .offset = AT(data_dir), .def_str = "",
@@ -20,6 +22,7 @@ const struct opt exp_task_options[] = {
     {.name = "seed", .type = OPT_INT, .offset = AT(seed), .min = 0, .max = 2147483647, .def = 1,
      .help = "generated tasks: which records"},
     {0}};
+/* clang-format on */
 
 enum { GENERATED_SAMPLES = 10 };
 
@@ -30,8 +33,8 @@ void exp_task_data(const struct exp_task *t, struct data_options *out)
 }
 
 /* The whole configuration's keys; anything else is refused. */
-static const char *const known_keys[] = {"name",     "about",    "model",   "samples",
-                                         "data",     "tasks",    "protocol", "settings"};
+static const char *const known_keys[] = {"name", "about", "model",    "samples",
+                                         "data", "tasks", "protocol", "settings"};
 enum { N_KEYS = sizeof known_keys / sizeof *known_keys };
 
 static int check_keys(const struct json *root, const char *path, struct err *e)
@@ -65,7 +68,8 @@ static int read_name(struct experiment *x, const struct json *root, const char *
         return err_in(e, "%s", path);
     struct text t = json_string(name);
     if (t.n == 0 || t.n >= sizeof x->name || memchr(t.s, 0, t.n))
-        return err_user(e, "%s: key 'name' must have from 1 to %zu bytes", path, sizeof x->name - 1);
+        return err_user(e, "%s: key 'name' must have from 1 to %zu bytes", path,
+                        sizeof x->name - 1);
     memcpy(x->name, t.s, t.n + 1);
     return 0;
 }
@@ -109,7 +113,8 @@ static int read_task(struct exp_task *t, const struct json *entry, const char *w
     return 0;
 }
 
-static int read_tasks(struct experiment *x, const struct json *root, const char *path, struct err *e)
+static int read_tasks(struct experiment *x, const struct json *root, const char *path,
+                      struct err *e)
 {
     const struct json *list = json_need(root, "tasks", JSON_ARRAY, e);
     struct exp_task defaults;
@@ -181,7 +186,8 @@ static int read_settings(struct experiment *x, const struct json *root, const ch
     if (!list)
         return err_in(e, "%s", path);
     if (json_length(list) == 0 || json_length(list) > SETTINGS_MAX)
-        return err_user(e, "%s: key 'settings' must list from 1 to %d settings", path, SETTINGS_MAX);
+        return err_user(e, "%s: key 'settings' must list from 1 to %d settings", path,
+                        SETTINGS_MAX);
     for (const struct json *m = json_first(list); m; m = json_next(m)) {
         char where[512];
         snprintf(where, sizeof where, "%.400s: settings[%d]", path, x->n_settings);
@@ -249,7 +255,8 @@ static int read_root(struct experiment *x, const struct json *root, const char *
         read_tasks(x, root, path, e) || read_settings(x, root, path, e))
         return -1;
     if (!x->model.dir[0])
-        return err_user(e, "%s: model '%s': name the folder of its checkpoint, as \"dir\" or --model",
+        return err_user(e,
+                        "%s: model '%s': name the folder of its checkpoint, as \"dir\" or --model",
                         path, x->model.name);
     put_canonical(x);
     return 0;

@@ -36,7 +36,7 @@ struct experiment {
     int n_tasks;
     struct exp_setting settings[SETTINGS_MAX];
     int n_settings;
-    int limit; // samples of a task at most; 0: as the file says
+    int limit;            // samples of a task at most; 0: as the file says
     struct buf canonical; // the resolved configuration: what is stored, echoed and hashed
 };
 

@@ -23,8 +23,9 @@ void identity_of_task(struct task_identity *id, const struct protocol *p, const 
     else
         snprintf(id->data, sizeof id->data, "%.100s.jsonl in %.255s", t->name, t->data_dir);
     buf_init(&b);
-    buf_printf(&b, "task %s\ndata %s\ntemplate %s\nmetric %s\nno_chat %d\nfirst_line %d\n"
-                   "newline_stop %d\nmax_new %d\n",
+    buf_printf(&b,
+               "task %s\ndata %s\ntemplate %s\nmetric %s\nno_chat %d\nfirst_line %d\n"
+               "newline_stop %d\nmax_new %d\n",
                t->name, samples->hash, prompt->hash, k->metric, k->no_chat, k->first_line,
                k->newline_stop, id->max_new);
     hash_buf(&b, id->hash);
@@ -48,7 +49,8 @@ int identity_of_model(struct model_identity *id, const struct experiment *x, con
         return -1;
     buf_init(&b);
     buf_printf(&b, "config %s\nweights %s\ntokenizer %s\nrope_factor %.17g\nmax_positions %d\n",
-               id->config, id->weights, id->tokenizer, x->model.rope_factor, x->model.max_positions);
+               id->config, id->weights, id->tokenizer, x->model.rope_factor,
+               x->model.max_positions);
     hash_buf(&b, id->hash);
     return 0;
 }
@@ -206,8 +208,7 @@ int identity_put_run(const struct model_identity *known, const struct experiment
     kv_chain_canonical(&x->settings[ids->position].chain, &b);
     buf_str(&b, "\norigin run\n");
     hash_buf(&b, hash);
-    struct store_run row = {hash,          ids->model,    ids->setting,
-                            ids->protocol, "run",         ids->experiment,
-                            ids->position, x->settings[ids->position].name};
+    struct store_run row = {hash,  ids->model,      ids->setting,  ids->protocol,
+                            "run", ids->experiment, ids->position, x->settings[ids->position].name};
     return store_put_run(s, &row, id, e);
 }

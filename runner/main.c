@@ -20,9 +20,10 @@ enum { N_COMMANDS = sizeof commands / sizeof *commands };
 
 static void usage(FILE *f)
 {
-    fputs("kvlab: what KV-cache compression does to a language model's answers, memory and speed\n\n"
-          "usage: kvlab COMMAND ...        (kvlab COMMAND --help says more)\n\n",
-          f);
+    fputs(
+        "kvlab: what KV-cache compression does to a language model's answers, memory and speed\n\n"
+        "usage: kvlab COMMAND ...        (kvlab COMMAND --help says more)\n\n",
+        f);
     for (int i = 0; i < N_COMMANDS; i++)
         fprintf(f, "  %-10s %s\n", commands[i]->name, commands[i]->summary);
     fputs("\nresults go to stdout, status to stderr; exit codes: 0 done, 1 some items failed,\n"

@@ -15,10 +15,14 @@
 static const char *const chat_names[] = {"none", "llama2", "vicuna", NULL};
 
 #define AT(field) offsetof(struct model_spec, field)
+/* clang-format off */
 const struct opt model_spec_options[] = {
-    {.name = "name", .type = OPT_STR, .offset = AT(name), .def_str = "", .help = "a known model or a name for this one"},
-    {.name = "dir", .type = OPT_STR, .offset = AT(dir), .def_str = "", .help = "folder of the checkpoint"},
-    {.name = "chat", .type = OPT_CHOICE, .offset = AT(chat), .choices = chat_names, .help = "wrapper of prompts"},
+    {.name = "name", .type = OPT_STR, .offset = AT(name), .def_str = "",
+     .help = "a known model or a name for this one"},
+    {.name = "dir", .type = OPT_STR, .offset = AT(dir), .def_str = "",
+     .help = "folder of the checkpoint"},
+    {.name = "chat", .type = OPT_CHOICE, .offset = AT(chat), .choices = chat_names,
+     .help = "wrapper of prompts"},
     {.name = "rope_factor", .type = OPT_NUM, .offset = AT(rope_factor), .min = 0, .max = 1024,
      .help = "positions are divided by it (condensed); 0: as config.json says"},
     {.name = "max_positions", .type = OPT_INT, .offset = AT(max_positions), .min = 0, .max = 1e7,
@@ -27,8 +31,10 @@ const struct opt model_spec_options[] = {
      .max = 1e7, .help = "prompt tokens of preset longbench"},
     {.name = "max_prompt_kvo", .type = OPT_INT, .offset = AT(max_prompt_kvo), .min = 0, .max = 1e7,
      .help = "prompt tokens of preset kvo"},
-    {.name = "about", .type = OPT_STR, .offset = AT(about), .def_str = "", .help = "where it comes from"},
+    {.name = "about", .type = OPT_STR, .offset = AT(about), .def_str = "",
+     .help = "where it comes from"},
     {0}};
+/* clang-format on */
 
 enum { KNOWN_MAX = 64 };
 
@@ -134,7 +140,8 @@ int model_spec_named(struct model_spec *s, const char *name, struct err *e)
     return 0;
 }
 
-int model_spec_read(struct model_spec *s, const struct json *value, const char *where, struct err *e)
+int model_spec_read(struct model_spec *s, const struct json *value, const char *where,
+                    struct err *e)
 {
     if (json_type(value) == JSON_STRING) {
         if (model_spec_named(s, json_string(value).s, e))
@@ -148,7 +155,8 @@ int model_spec_read(struct model_spec *s, const struct json *value, const char *
         return err_user(e, "%s: key 'name' is missing", where);
     char name[OPT_STR_MAX];
     memcpy(name, s->name, sizeof name);
-    if (is_known(name) && (read_known(s, name, e) || opt_read(model_spec_options, s, value, where, e)))
+    if (is_known(name) &&
+        (read_known(s, name, e) || opt_read(model_spec_options, s, value, where, e)))
         return -1;
     settle_dir(s);
     return 0;

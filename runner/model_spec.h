@@ -13,8 +13,8 @@ struct model_spec {
     char name[OPT_STR_MAX];
     char dir[OPT_STR_MAX]; // of the checkpoint
     int chat;
-    double rope_factor;    // 0: as config.json says
-    int max_positions;     // 0: as config.json says
+    double rope_factor; // 0: as config.json says
+    int max_positions;  // 0: as config.json says
     int max_prompt_longbench, max_prompt_kvo;
     char about[OPT_STR_MAX];
 };
@@ -23,7 +23,8 @@ extern const struct opt model_spec_options[];
 
 /* From a configuration's "model": the name of a known model, a path with a '/', or an object with
  * "name" (a known one or a new one) and what differs. */
-int model_spec_read(struct model_spec *s, const struct json *value, const char *where, struct err *e);
+int model_spec_read(struct model_spec *s, const struct json *value, const char *where,
+                    struct err *e);
 /* The same from a flag. */
 int model_spec_named(struct model_spec *s, const char *name_or_path, struct err *e);
 

@@ -74,8 +74,16 @@ static int put_build(struct plan *p, struct store *s, int threads, struct err *e
 {
     struct build_info b;
     build_info_get(&b);
-    struct store_build row = {KVLAB_VERSION, b.commit, b.dirty, b.compiler, b.cflags, b.blas,
-                              model_engine(p->model)->kernels->name, b.cpu, b.host, threads};
+    struct store_build row = {KVLAB_VERSION,
+                              b.commit,
+                              b.dirty,
+                              b.compiler,
+                              b.cflags,
+                              b.blas,
+                              model_engine(p->model)->kernels->name,
+                              b.cpu,
+                              b.host,
+                              threads};
     return store_put_build(s, &row, &p->build, e);
 }
 
@@ -118,8 +126,8 @@ static int put_jobs(struct plan *p, struct store *s, const int64_t *runs, struct
         for (int t = 0; t < p->x->n_tasks; t++)
             for (int k = 0; k < p->x->n_settings && i < p->tasks[t].samples.n; k++) {
                 const struct sample *sample = &p->tasks[t].samples.list[i];
-                struct store_job job = {p->experiment, runs[k], p->tasks[t].id, sample->id.s,
-                                        (int)i, sample->hash, p->classes[k]};
+                struct store_job job = {p->experiment, runs[k],      p->tasks[t].id, sample->id.s,
+                                        (int)i,        sample->hash, p->classes[k]};
                 int64_t id;
                 bool made;
                 if (store_plan_job(s, &job, &id, &made, e))
@@ -174,9 +182,9 @@ void plan_describe(const struct plan *p, struct buf *out)
 {
     const struct experiment *x = p->x;
     const struct model_config *c = model_get_config(p->model);
-    buf_printf(out, "experiment  %s\nmodel       %s (%s, %d layers, %.2f M parameters, %s)\n", x->name,
-               x->model.name, c->family, c->n_layers, (double)model_parameters(p->model) / 1e6,
-               dtype_name(model_weights_dtype(p->model)));
+    buf_printf(out, "experiment  %s\nmodel       %s (%s, %d layers, %.2f M parameters, %s)\n",
+               x->name, x->model.name, c->family, c->n_layers,
+               (double)model_parameters(p->model) / 1e6, dtype_name(model_weights_dtype(p->model)));
     buf_str(out, "protocol    ");
     opt_put_json(protocol_options, &x->protocol, out);
     buf_printf(out, "\nsettings    %d in %d prefill classes\n", x->n_settings, p->n_classes);
@@ -196,7 +204,8 @@ void plan_describe_json(const struct plan *p, const struct store_counts *counts,
 {
     buf_printf(out, "{\"items\":%lld,\"prefill_classes\":%d,\"settings\":%d,\"tasks\":%d,",
                (long long)p->jobs, p->n_classes, p->x->n_settings, p->x->n_tasks);
-    buf_printf(out, "\"in_database\":{\"ready\":%lld,\"running\":%lld,\"done\":%lld,\"failed\":%lld},",
+    buf_printf(out,
+               "\"in_database\":{\"ready\":%lld,\"running\":%lld,\"done\":%lld,\"failed\":%lld},",
                (long long)counts->ready, (long long)counts->running, (long long)counts->done,
                (long long)counts->failed);
     buf_str(out, "\"configuration\":");

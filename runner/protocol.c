@@ -8,13 +8,16 @@ static const char *const wrap_names[] = {"task", "always", "never", NULL};
 static const char *const path_names[] = {"fast", "reference", NULL};
 
 #define AT(field) offsetof(struct protocol, field)
+/* clang-format off */
 const struct opt protocol_options[] = {
     {.name = "preset", .type = OPT_CHOICE, .offset = AT(preset), .choices = preset_names,
      .help = "where the defaults of the other options come from"},
     {.name = "max_prompt_tokens", .type = OPT_INT, .offset = AT(max_prompt_tokens), .min = 0,
      .max = 1e7, .help = "longer prompts are cut; 0: the model's length in the preset"},
-    {.name = "truncation", .type = OPT_CHOICE, .offset = AT(truncation), .choices = truncation_names,
-     .help = "middle: first and last half stay, decoded and encoded again; none: longer items fail"},
+    {.name = "truncation", .type = OPT_CHOICE, .offset = AT(truncation),
+     .choices = truncation_names,
+     .help = "middle: first and last half stay, decoded and encoded again; "
+             "none: longer items fail"},
     {.name = "chat", .type = OPT_CHOICE, .offset = AT(chat), .choices = wrap_names,
      .help = "the model's chat wrapper: as the task says, always, never"},
     {.name = "bos", .type = OPT_BOOL, .offset = AT(bos), .def = 1,
@@ -28,6 +31,7 @@ const struct opt protocol_options[] = {
     {.name = "path", .type = OPT_CHOICE, .offset = AT(path), .choices = path_names,
      .help = "reference: plain loops only, no BLAS and no SIMD"},
     {0}};
+/* clang-format on */
 
 static void use_preset(struct protocol *p, enum preset preset)
 {
@@ -52,8 +56,9 @@ int protocol_read(struct protocol *p, const struct json *object, const struct mo
         p->max_prompt_tokens =
             p->preset == PRESET_KVO ? spec->max_prompt_kvo : spec->max_prompt_longbench;
     if (p->max_prompt_tokens < 2)
-        return err_user(e, "%s: model '%s' has no prompt length for preset %s: state max_prompt_tokens",
-                        where, spec->name, preset_names[p->preset]);
+        return err_user(
+            e, "%s: model '%s' has no prompt length for preset %s: state max_prompt_tokens", where,
+            spec->name, preset_names[p->preset]);
     return 0;
 }
 
@@ -65,8 +70,8 @@ void protocol_canonical(const struct protocol *p, const struct model_spec *spec,
 }
 
 /* The first and last half of the ids as text again, as pred.py does before it wraps and encodes. */
-static int cut_middle(const struct tokenizer *tok, const struct tokens *ids, int max, struct buf *out,
-                      struct err *e)
+static int cut_middle(const struct tokenizer *tok, const struct tokens *ids, int max,
+                      struct buf *out, struct err *e)
 {
     size_t half = (size_t)max / 2;
     if (tokenizer_decode(tok, ids->v, half, out, e))
@@ -74,9 +79,9 @@ static int cut_middle(const struct tokenizer *tok, const struct tokens *ids, int
     return tokenizer_decode(tok, ids->v + ids->n - half, half, out, e);
 }
 
-int protocol_prompt(const struct protocol *p, const struct model_spec *spec, const struct task *task,
-                    const struct tokenizer *tok, struct text filled, struct prompt *out,
-                    struct err *e)
+int protocol_prompt(const struct protocol *p, const struct model_spec *spec,
+                    const struct task *task, const struct tokenizer *tok, struct text filled,
+                    struct prompt *out, struct err *e)
 {
     struct buf cut, whole;
     int rc = -1;

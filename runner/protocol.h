@@ -32,7 +32,8 @@ struct protocol {
 
 extern const struct opt protocol_options[];
 
-/* Reads the object (NULL: none) over the preset it names, and fills in what depends on the model. */
+/* Reads the object (NULL: none) over the preset it names, and fills in what depends on the model.
+ */
 int protocol_read(struct protocol *p, const struct json *object, const struct model_spec *spec,
                   const char *where, struct err *e);
 /* The resolved protocol as canonical JSON: its identity. */
@@ -45,9 +46,9 @@ struct prompt {
 };
 
 /* The ids of a filled template. ERR_ITEM: text that is not UTF-8, too long without truncation. */
-int protocol_prompt(const struct protocol *p, const struct model_spec *spec, const struct task *task,
-                    const struct tokenizer *tok, struct text filled, struct prompt *out,
-                    struct err *e);
+int protocol_prompt(const struct protocol *p, const struct model_spec *spec,
+                    const struct task *task, const struct tokenizer *tok, struct text filled,
+                    struct prompt *out, struct err *e);
 
 /* When generation of this task stops. task_max_new: of the task's table. */
 int protocol_stop_rules(const struct protocol *p, const struct task *task, const struct model *m,

@@ -74,8 +74,8 @@ static int describe(struct session *s, struct err *e)
 
 static int print_table(struct session *s, struct err *e)
 {
-    struct report_request q = {.experiment = s->x.name, .width = terminal_width(),
-                               .colour = terminal_colour()};
+    struct report_request q = {
+        .experiment = s->x.name, .width = terminal_width(), .colour = terminal_colour()};
     const struct report *r = report_find("table", e);
     struct buf b;
     buf_init(&b);
@@ -103,9 +103,9 @@ static int work(struct session *s, struct err *e)
     buf_release(&b);
     if (work_run(&s->plan, s->store, &s->result, e))
         return -1;
-    log_note("%lld items done, %lld failed in %s, peak memory %.0f MiB",
-             (long long)s->result.done, (long long)s->result.failed,
-             clock_span(span, clock_seconds() - start), (double)mem_peak() / 0x1p20);
+    log_note("%lld items done, %lld failed in %s, peak memory %.0f MiB", (long long)s->result.done,
+             (long long)s->result.failed, clock_span(span, clock_seconds() - start),
+             (double)mem_peak() / 0x1p20);
     return 0;
 }
 

@@ -4,7 +4,7 @@
 
 #include <stdbool.h>
 
-int terminal_width(void); // 100 where stdout is no terminal
+int terminal_width(void);   // 100 where stdout is no terminal
 bool terminal_colour(void); // a terminal that can, and NO_COLOR is not set
 
 #endif

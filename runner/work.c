@@ -60,8 +60,8 @@ static int finish(struct work *w, const struct group *g, int i, const struct sto
                   const struct store_score *score, struct err *e)
 {
     bool kept;
-    if (store_finish(w->store, g->claim->jobs[i].job, w->plan->build, r, score, score ? 1 : 0, &kept,
-                     e))
+    if (store_finish(w->store, g->claim->jobs[i].job, w->plan->build, r, score, score ? 1 : 0,
+                     &kept, e))
         return -1;
     if (r->error)
         w->result->failed++;
@@ -145,8 +145,8 @@ static int prefill(struct work *w, struct group *g, struct err *e)
     int n = (int)g->prompt.ids.n;
     size_t need = 2 * cache_bytes(model_shape(m), g->prompt.ids.n + (size_t)g->rules.max_new);
     if (need > mem_available())
-        return err_item(e, "prompt of %d tokens needs %.1f GiB for its caches, %.1f GiB are free", n,
-                        (double)need / 0x1p30, (double)mem_available() / 0x1p30);
+        return err_item(e, "prompt of %d tokens needs %.1f GiB for its caches, %.1f GiB are free",
+                        n, (double)need / 0x1p30, (double)mem_available() / 0x1p30);
     double start = clock_seconds();
     g->prefill = kv_prefill_new(model_engine(m), model_shape(m), g->chains, g->claim->n, n);
     model_prefill(m, g->prompt.ids.v, n, g->prefill, w->first);
@@ -191,8 +191,8 @@ static int score_and_store(struct work *w, const struct group *g, int i, struct 
     const struct sample *s = g->sample;
     struct store_score score = {m ? m->name : NULL, m ? m->version : 0, 0};
     struct err why;
-    if (m && metric_item(m, r->prediction, g->task->task->task->first_line, s->answers, s->n_answers,
-                         s->classes, s->n_classes, &score.value, &why)) {
+    if (m && metric_item(m, r->prediction, g->task->task->task->first_line, s->answers,
+                         s->n_answers, s->classes, s->n_classes, &score.value, &why)) {
         log_warn("%s[%d]: no score: %s", g->task->task->name, g->claim->sample_index, why.msg);
         m = NULL;
     }

@@ -5,6 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Macros for the analyzer (err.h). */
+#undef err_item
+#undef err_user
+#undef err_system
+#undef err_in
+
 ERR_PRINTF(3, 0)
 static int err_set(struct err *e, enum err_class class, const char *fmt, va_list ap)
 {

@@ -208,8 +208,8 @@ enum json_type json_type(const struct json *j)
 
 const char *json_type_name(enum json_type t)
 {
-    static const char *const names[] = {"null", "true or false", "a number",
-                                        "a string", "an array", "an object"};
+    static const char *const names[] = {"null",     "true or false", "a number",
+                                        "a string", "an array",      "an object"};
     return names[t];
 }
 
@@ -333,7 +333,8 @@ int json_set(struct json *root, const char *path, struct json *value, struct err
         p = n ? slot(j, name, n) : NULL;
         if (!p) {
             json_free(value);
-            return err_user(e, "'%s': there is no place '%.*s'", path, (int)(name + n - path), path);
+            return err_user(e, "'%s': there is no place '%.*s'", path, (int)(name + n - path),
+                            path);
         }
         j = *p;
         if (!name[n])

@@ -107,8 +107,8 @@ static int read_value(const struct opt *row, void *obj, const struct json *m, co
     return 0;
 }
 
-int opt_read_member(const struct opt *table, void *obj, const struct json *member, const char *where,
-                    struct err *e)
+int opt_read_member(const struct opt *table, void *obj, const struct json *member,
+                    const char *where, struct err *e)
 {
     for (const struct opt *row = table; row->name; row++)
         if (!strcmp(row->name, json_key(member)))
@@ -134,7 +134,8 @@ int opt_read(const struct opt *table, void *obj, const struct json *object, cons
              struct err *e)
 {
     if (json_type(object) != JSON_OBJECT)
-        return err_user(e, "%s: is %s, must be an object", where, json_type_name(json_type(object)));
+        return err_user(e, "%s: is %s, must be an object", where,
+                        json_type_name(json_type(object)));
     for (const struct json *m = json_first(object); m; m = json_next(m)) {
         int rc = opt_read_member(table, obj, m, where, e);
         if (rc == 1)

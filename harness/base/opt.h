@@ -20,7 +20,8 @@ struct opt {
     double min, max, def;       // numbers; def is the index of a choice, 0 or 1 of a bool
     const char *const *choices; // OPT_CHOICE: NULL-terminated
     const char *def_str;        // OPT_STR
-    const char *alias;          // the name that the paper's code has for it, or NULL: accepted nowhere, shown in help
+    const char *alias; // the name that the paper's code has for it, or NULL: accepted nowhere,
+                       // shown in help
     const char *help;
 };
 
@@ -32,8 +33,8 @@ void opt_defaults(const struct opt *table, void *obj);
 int opt_read(const struct opt *table, void *obj, const struct json *object, const char *where,
              struct err *e);
 /* One member. Returns 1 when the key is not in the table. */
-int opt_read_member(const struct opt *table, void *obj, const struct json *member, const char *where,
-                    struct err *e);
+int opt_read_member(const struct opt *table, void *obj, const struct json *member,
+                    const char *where, struct err *e);
 
 /* All values in table order, as a JSON object: two objects are equal when these texts are. */
 void opt_put_json(const struct opt *table, const void *obj, struct buf *out);

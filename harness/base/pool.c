@@ -22,9 +22,9 @@ struct pool {
     void (*fn)(void *, int, int);
     void *arg;
     int n_items;
-    atomic_int next;     // first item not taken
-    atomic_int left;     // helpers still at work on this loop
-    atomic_uint loop;    // counts loops; a change starts the helpers
+    atomic_int next;  // first item not taken
+    atomic_int left;  // helpers still at work on this loop
+    atomic_uint loop; // counts loops; a change starts the helpers
     atomic_bool stop;
     atomic_int sleeping;
     pthread_mutex_t lock;

@@ -48,8 +48,8 @@ bool regex_find(struct regex *r, struct text t, size_t from, struct regex_match 
     m->n_groups = n;
     for (int i = 0; i < n; i++) {
         bool set = v[2 * i] != PCRE2_UNSET;
-        m->group[i] = set ? (struct text){t.s + v[2 * i], v[2 * i + 1] - v[2 * i]}
-                          : (struct text){NULL, 0};
+        m->group[i] =
+            set ? (struct text){t.s + v[2 * i], v[2 * i + 1] - v[2 * i]} : (struct text){NULL, 0};
     }
     return true;
 }

@@ -6,7 +6,8 @@
 
 struct regex;
 
-/* pattern is part of the program: a pattern that does not compile is a bug. UTF mode, JIT where there is one. */
+/* pattern is part of the program: a pattern that does not compile is a bug. UTF mode, JIT where
+ * there is one. */
 struct regex *regex_new(const char *pattern);
 void regex_free(struct regex *r);
 
@@ -14,7 +15,8 @@ enum { REGEX_GROUPS = 8 };
 
 struct regex_match {
     int n_groups;
-    struct text group[REGEX_GROUPS]; // [0] is the whole match; .s == NULL where a group took no part
+    struct text
+        group[REGEX_GROUPS]; // [0] is the whole match; .s == NULL where a group took no part
 };
 
 /* First match at or after byte `from`; false when there is none. t must be valid UTF-8. */

@@ -40,8 +40,8 @@ static void open_layer(struct kv_cache *c, const struct kernels *kn, int i)
     for (int k = 0; k < c->chain->n; k++) {
         const struct kv_link *link = &c->chain->links[k];
         size_t size = link->method->state_size ? link->method->state_size(link->opt, &c->shape) : 0;
-        l->parts[k] = (struct kv_part){link->opt, c->shape, i, kn, xcalloc(1, size),
-                                       xcalloc(1, scratch_size(c, k))};
+        l->parts[k] = (struct kv_part){link->opt, c->shape,         i,
+                                       kn,        xcalloc(1, size), xcalloc(1, scratch_size(c, k))};
     }
 }
 
@@ -230,15 +230,15 @@ static void end_step(void *arg, int i, int worker)
                                                 c->cap, &l->read);
     else
         count_rows_read(c, l, &l->read);
-    l->read.read_full += (uint64_t)l->rows.n * (uint64_t)c->shape.n_kv_heads *
-                         (uint64_t)c->shape.head_dim * 2 * 16;
+    l->read.read_full +=
+        (uint64_t)l->rows.n * (uint64_t)c->shape.n_kv_heads * (uint64_t)c->shape.head_dim * 2 * 16;
     if (chain->owner[KV_ORDER] >= 0)
         chain->links[chain->owner[KV_ORDER]].method->step_end(&l->parts[chain->owner[KV_ORDER]],
                                                               &l->rows);
 }
 
-void kv_cache_attend(struct kv_cache *const *caches, int n, const struct kv_engine *engine, int layer,
-                     const float *q, float *k, float *v, float *out)
+void kv_cache_attend(struct kv_cache *const *caches, int n, const struct kv_engine *engine,
+                     int layer, const float *q, float *k, float *v, float *out)
 {
     struct step s = {caches, engine, layer, q, k, v, out};
     pool_run(engine->pool, n, begin_step, &s);
@@ -248,8 +248,8 @@ void kv_cache_attend(struct kv_cache *const *caches, int n, const struct kv_engi
 
 static void count_layer(const struct kv_cache *c, const struct layer *l, struct kv_ledger *out)
 {
-    uint64_t full = (uint64_t)l->rows.n * (uint64_t)c->shape.n_kv_heads *
-                    (uint64_t)c->shape.head_dim * 2 * 16;
+    uint64_t full =
+        (uint64_t)l->rows.n * (uint64_t)c->shape.n_kv_heads * (uint64_t)c->shape.head_dim * 2 * 16;
     int codec = c->chain->owner[KV_CODEC];
     if (codec >= 0)
         c->chain->links[codec].method->count(&l->parts[codec], &l->rows, out);

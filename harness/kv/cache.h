@@ -23,8 +23,8 @@ int kv_cache_length(const struct kv_cache *c);
 
 /* One decode step of one layer for n caches: rows k, v are appended, out is the attention of q.
  * q, out [n][n_heads][head_dim]; k, v [n][n_kv_heads][head_dim] (changed: rounded by append). */
-void kv_cache_attend(struct kv_cache *const *caches, int n, const struct kv_engine *engine, int layer,
-                     const float *q, float *k, float *v, float *out);
+void kv_cache_attend(struct kv_cache *const *caches, int n, const struct kv_engine *engine,
+                     int layer, const float *q, float *k, float *v, float *out);
 /* The step has passed all layers. */
 void kv_cache_advance(struct kv_cache *c);
 

@@ -27,7 +27,8 @@ const struct kv_method *kv_method_find(const char *name, struct err *e)
         if (!strcmp(names[n], name))
             return kv_method_all[n];
     }
-    err_user(e, "unknown method '%s'%s (kvlab list methods)", name, near_hint(hint, name, names, n));
+    err_user(e, "unknown method '%s'%s (kvlab list methods)", name,
+             near_hint(hint, name, names, n));
     return NULL;
 }
 
@@ -38,7 +39,8 @@ static int claim_hooks(struct kv_chain *c, int link, const char *where, struct e
         if (!(m->hooks & 1u << h))
             continue;
         if (c->owner[h] >= 0)
-            return err_user(e, "%s: '%s' and '%s' both fill the hook '%s': a chain takes one of them",
+            return err_user(e,
+                            "%s: '%s' and '%s' both fill the hook '%s': a chain takes one of them",
                             where, c->links[c->owner[h]].method->name, m->name, kv_hook_name(h));
         c->owner[h] = link;
     }
@@ -57,7 +59,8 @@ static int read_link(struct kv_chain *c, const struct json *entry, const char *w
         name = json_key(options);
     }
     if (!name)
-        return err_user(e, "%s: an entry of a chain is a method's name or {\"name\": {options}}", where);
+        return err_user(e, "%s: an entry of a chain is a method's name or {\"name\": {options}}",
+                        where);
     const struct kv_method *m = kv_method_find(name, e);
     if (!m)
         return err_in(e, "%s", where);

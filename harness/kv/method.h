@@ -33,14 +33,7 @@ struct kv_shape {
     int n_layers, n_heads, n_kv_heads, head_dim;
 };
 
-enum kv_hook {
-    KV_APPEND,
-    KV_OBSERVE,
-    KV_ORDER,
-    KV_CODEC,
-    KV_SELECT,
-    KV_HOOKS
-};
+enum kv_hook { KV_APPEND, KV_OBSERVE, KV_ORDER, KV_CODEC, KV_SELECT, KV_HOOKS };
 const char *kv_hook_name(enum kv_hook h);
 
 /* The rows of one layer of one sequence, f32. Row t of head h: k + (h * cap + t) * head_dim. */

@@ -158,8 +158,8 @@ static void attend_head(void *arg, int head, int worker)
         normalise(p, s, seen, first, n);
         for (struct observer *o = p->observers[j->layer]; o; o = o->next)
             o->method->observe_rows(o->seen, head, first, n, s, seen);
-        gemm_nn(p->engine.plain, j->out + (long)i * ld_q + (long)head * d, ld_q, s, seen, v, d, n, d,
-                seen);
+        gemm_nn(p->engine.plain, j->out + (long)i * ld_q + (long)head * d, ld_q, s, seen, v, d, n,
+                d, seen);
     }
 }
 

@@ -12,7 +12,8 @@ void *kvo_seen_new(const struct kv_shape *shape, int n_prompt, int window);
 void kvo_seen_free(void *seen);
 
 /* The hook observe_rows. */
-void kvo_seen_rows(void *seen, int head, int first_query, int n_queries, const float *probs, int ld);
+void kvo_seen_rows(void *seen, int head, int first_query, int n_queries, const float *probs,
+                   int ld);
 
 /* Sums over the query heads of a KV head's group, in their order: score[n_prompt] of the rows,
  * sums[2 * window] of those after the last ordered window. */

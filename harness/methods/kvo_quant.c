@@ -275,6 +275,7 @@ static void prune_values(uint8_t *kept, const float *v, const struct kvo_quant *
     float others[KVO_GROUP_MAX];
     uint8_t kept_others[KVO_GROUP_MAX];
     int n = value->chunk - 1, n_chunks = value->group / value->chunk;
+    assert(n_chunks > 0);
     for (int j = 0; j < n_chunks; j++)
         memcpy(others + j * n, v + j * value->chunk + 1, (size_t)n * sizeof *v);
     prune(kept_others, others, n_chunks * n, kvo_pruned(value));

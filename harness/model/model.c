@@ -77,7 +77,8 @@ static int open_engine(struct model *m, const struct model_options *o, struct er
 {
     const struct kernels *kn = o->reference ? &kernels_plain : kernels_best();
     if (o->kernels && !o->reference && !(kn = kernels_named(o->kernels)))
-        return err_user(e, "kernels '%s': there are none, or this processor lacks them", o->kernels);
+        return err_user(e, "kernels '%s': there are none, or this processor lacks them",
+                        o->kernels);
     m->engine = (struct kv_engine){pool_new(o->threads), kn, o->reference};
     return 0;
 }
@@ -120,8 +121,8 @@ void model_close(struct model *m)
 {
     if (!m)
         return;
-    float *const buffers[] = {m->cos, m->sin, m->x, m->normed, m->q, m->mixed,
-                              m->k,   m->v,   m->gate, m->up};
+    float *const buffers[] = {m->cos,   m->sin, m->x, m->normed, m->q,
+                              m->mixed, m->k,   m->v, m->gate,   m->up};
     for (size_t i = 0; i < sizeof buffers / sizeof *buffers; i++)
         free(buffers[i]);
     free(m->positions);
@@ -221,12 +222,13 @@ static void rope_row(struct rows_job *j, int i)
     int d = m->shape.head_dim, half = d / 2;
     size_t angle = (size_t)m->positions[i] * (size_t)half;
     for (int h = 0; h < m->shape.n_heads; h++)
-        m->engine.kernels->rope(m->q + ((size_t)i * (size_t)m->shape.n_heads + (size_t)h) * (size_t)d,
+        m->engine.kernels->rope(m->q +
+                                    ((size_t)i * (size_t)m->shape.n_heads + (size_t)h) * (size_t)d,
                                 m->cos + angle, m->sin + angle, half);
     for (int h = 0; h < m->shape.n_kv_heads; h++)
-        m->engine.kernels->rope(
-            m->k + ((size_t)i * (size_t)m->shape.n_kv_heads + (size_t)h) * (size_t)d, m->cos + angle,
-            m->sin + angle, half);
+        m->engine.kernels->rope(m->k + ((size_t)i * (size_t)m->shape.n_kv_heads + (size_t)h) *
+                                           (size_t)d,
+                                m->cos + angle, m->sin + angle, half);
 }
 
 static void add_row(struct rows_job *j, int i)

@@ -11,7 +11,8 @@
 /* Weight rows of one block: small enough to share out a 256-row matrix, large enough for BLAS. */
 enum { BLOCK_PREFILL = 128, BLOCK_DECODE = 64 };
 
-void gemm_init(struct gemm *g, struct pool *pool, const struct kernels *kn, bool plain, int max_cols)
+void gemm_init(struct gemm *g, struct pool *pool, const struct kernels *kn, bool plain,
+               int max_cols)
 {
     openblas_set_num_threads(1);
     size_t block = mem_size((size_t)max_cols * BLOCK_PREFILL, sizeof(float));

@@ -19,7 +19,8 @@ struct gemm {
 };
 
 /* max_cols: of any matrix that will be given. */
-void gemm_init(struct gemm *g, struct pool *pool, const struct kernels *kn, bool plain, int max_cols);
+void gemm_init(struct gemm *g, struct pool *pool, const struct kernels *kn, bool plain,
+               int max_cols);
 void gemm_release(struct gemm *g);
 
 /* out[m][w->rows] = x[m][w->cols] * w^T, over the pool. */

@@ -25,8 +25,8 @@ static const struct kernels *const levels[] = {
 
 const struct kernels *kernels_best(void)
 {
-    size_t i = 0;
-    while (!runs_here(levels[i]))
+    size_t i = 0, last = sizeof levels / sizeof *levels - 1; // the last runs everywhere
+    while (i < last && !runs_here(levels[i]))
         i++;
     return levels[i];
 }

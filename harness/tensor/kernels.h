@@ -35,7 +35,8 @@ struct kernels {
     void (*rmsnorm)(float *out, const float *x, const float *weight, int n, float eps);
     /* gate = gate / (1 + exp(-gate)) * up */
     void (*silu_mul)(float *gate, const float *up, int n);
-    /* pairs (x[i], x[i + half]) turned by the angle of (cos[i], sin[i]): Hugging Face's rotate_half */
+    /* pairs (x[i], x[i + half]) turned by the angle of (cos[i], sin[i]): Hugging Face's rotate_half
+     */
     void (*rope)(float *x, const float *cos, const float *sin, int half);
     /* x += y */
     void (*add)(float *x, const float *y, int n);

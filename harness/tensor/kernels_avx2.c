@@ -1,4 +1,5 @@
-/* kernels_simd.h on two 256-bit registers a vector. Built with the AVX2 flags, run where cpuid says so. */
+/* kernels_simd.h on two 256-bit registers a vector. Built with the AVX2 flags, run where cpuid
+ * says so. */
 #ifdef __x86_64__
 #include <immintrin.h>
 #include <stdint.h>
@@ -9,20 +10,28 @@ typedef struct {
 
 #define BOTH(expr_a, expr_b) ((vec){expr_a, expr_b})
 
+/* One line an operation. */
+/* clang-format off */
+#define LANEWISE(name, op) \
+    static inline vec name(vec x, vec y) { return BOTH(op(x.a, y.a), op(x.b, y.b)); }
+
 static inline vec v_zero(void) { return BOTH(_mm256_setzero_ps(), _mm256_setzero_ps()); }
 static inline vec v_set1(float x) { return BOTH(_mm256_set1_ps(x), _mm256_set1_ps(x)); }
-static inline vec v_load(const float *p) { return BOTH(_mm256_loadu_ps(p), _mm256_loadu_ps(p + 8)); }
+static inline vec v_load(const float *p)
+{
+    return BOTH(_mm256_loadu_ps(p), _mm256_loadu_ps(p + 8));
+}
 static inline void v_store(float *p, vec v)
 {
     _mm256_storeu_ps(p, v.a);
     _mm256_storeu_ps(p + 8, v.b);
 }
-static inline vec v_add(vec x, vec y) { return BOTH(_mm256_add_ps(x.a, y.a), _mm256_add_ps(x.b, y.b)); }
-static inline vec v_sub(vec x, vec y) { return BOTH(_mm256_sub_ps(x.a, y.a), _mm256_sub_ps(x.b, y.b)); }
-static inline vec v_mul(vec x, vec y) { return BOTH(_mm256_mul_ps(x.a, y.a), _mm256_mul_ps(x.b, y.b)); }
-static inline vec v_div(vec x, vec y) { return BOTH(_mm256_div_ps(x.a, y.a), _mm256_div_ps(x.b, y.b)); }
-static inline vec v_max(vec x, vec y) { return BOTH(_mm256_max_ps(x.a, y.a), _mm256_max_ps(x.b, y.b)); }
-static inline vec v_min(vec x, vec y) { return BOTH(_mm256_min_ps(x.a, y.a), _mm256_min_ps(x.b, y.b)); }
+LANEWISE(v_add, _mm256_add_ps)
+LANEWISE(v_sub, _mm256_sub_ps)
+LANEWISE(v_mul, _mm256_mul_ps)
+LANEWISE(v_div, _mm256_div_ps)
+LANEWISE(v_max, _mm256_max_ps)
+LANEWISE(v_min, _mm256_min_ps)
 static inline vec v_fma(vec x, vec y, vec z)
 {
     return BOTH(_mm256_fmadd_ps(x.a, y.a, z.a), _mm256_fmadd_ps(x.b, y.b, z.b));
@@ -40,7 +49,10 @@ static inline void v_store_part(float *p, vec v, int r)
     _mm256_maskstore_ps(p, first(r), v.a);
     _mm256_maskstore_ps(p + 8, first(r - 8), v.b);
 }
-static inline __m256 f16_8(const uint16_t *p) { return _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)p)); }
+static inline __m256 f16_8(const uint16_t *p)
+{
+    return _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)p));
+}
 static inline __m256 bf16_8(const uint16_t *p)
 {
     __m256i wide = _mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)p));
@@ -79,6 +91,7 @@ static inline float v_max_lane(vec x)
     q = _mm_max_ps(q, _mm_movehl_ps(q, q));
     return _mm_cvtss_f32(_mm_max_ss(q, _mm_movehdup_ps(q)));
 }
+/* clang-format on */
 
 #include "harness/tensor/kernels_exp.h"
 #include "harness/tensor/kernels_simd.h"

@@ -1,10 +1,13 @@
-/* kernels_simd.h on one 512-bit register a vector. Built with the AVX-512 flags, run where cpuid says so. */
+/* kernels_simd.h on one 512-bit register a vector. Built with the AVX-512 flags, run where cpuid
+ * says so. */
 #ifdef __x86_64__
 #include <immintrin.h>
 #include <stdint.h>
 
 typedef __m512 vec;
 
+/* One line an operation. */
+/* clang-format off */
 static inline vec v_zero(void) { return _mm512_setzero_ps(); }
 static inline vec v_set1(float x) { return _mm512_set1_ps(x); }
 static inline vec v_load(const float *p) { return _mm512_loadu_ps(p); }
@@ -50,6 +53,7 @@ static inline float v_sum(vec a)
     return sum8(_mm256_add_ps(_mm512_castps512_ps256(a), _mm512_extractf32x8_ps(a, 1)));
 }
 static inline float v_max_lane(vec a) { return _mm512_reduce_max_ps(a); }
+/* clang-format on */
 
 #include "harness/tensor/kernels_exp.h"
 #include "harness/tensor/kernels_simd.h"

@@ -109,6 +109,6 @@ static void widen_bf16(float *out, const uint16_t *in, long n)
 }
 
 const struct kernels kernels_plain = {
-    "plain", matmul_f32, matmul_f16, matmul_bf16, scores, mix,       softmax,
+    "plain", matmul_f32, matmul_f16, matmul_bf16, scores,    mix,        softmax,
     rmsnorm, silu_mul,   rope,       add,         widen_f16, widen_bf16,
 };

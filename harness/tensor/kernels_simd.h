@@ -192,8 +192,8 @@ static void silu_mul(float *gate, const float *up, int n)
     for (; i + LANES <= n; i += LANES)
         v_store(gate + i, v_mul(silu(v_load(gate + i)), v_load(up + i)));
     if (i < n)
-        v_store_part(gate + i, v_mul(silu(v_load_part(gate + i, n - i)), v_load_part(up + i, n - i)),
-                     n - i);
+        v_store_part(gate + i,
+                     v_mul(silu(v_load_part(gate + i, n - i)), v_load_part(up + i, n - i)), n - i);
 }
 
 static void rope(float *x, const float *cos, const float *sin, int half)
@@ -230,6 +230,6 @@ WIDEN(widen_bf16, v_load_bf16, bf16_to_f32)
 
 #define KERNELS(level)                                                                             \
     const struct kernels kernels_##level = {                                                       \
-        #level, matmul_f32, matmul_f16, matmul_bf16, scores,    mix,       softmax,                \
-        rmsnorm, silu_mul,  rope,       add,         widen_f16, widen_bf16,                        \
+        #level,  matmul_f32, matmul_f16, matmul_bf16, scores,    mix,        softmax,              \
+        rmsnorm, silu_mul,   rope,       add,         widen_f16, widen_bf16,                       \
     };

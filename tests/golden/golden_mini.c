@@ -93,8 +93,8 @@ static int run_case(struct bench *b, const struct json *c, struct tally *t, stru
     const char *id = json_string(json_get(json_get(c, "record"), "_id")).s;
     struct outcome o = run_model(b, b->fast, c);
     if (o.logits_off > 1e-3 || !o.same_ids) {
-        printf("# %s %s: fast products off by %.2g, ids %s: again with the plain ones\n", b->key, id,
-               o.logits_off, o.same_ids ? "equal" : "other");
+        printf("# %s %s: fast products off by %.2g, ids %s: again with the plain ones\n", b->key,
+               id, o.logits_off, o.same_ids ? "equal" : "other");
         if (!b->plain && !(b->plain = open_model(true, e)))
             return -1;
         o = run_model(b, b->plain, c);

@@ -4,6 +4,7 @@
  */
 #include "tests/golden/golden.h"
 
+#include <assert.h>
 #include <dirent.h>
 #include <math.h>
 #include <stdio.h>
@@ -77,6 +78,7 @@ static int records_read(struct records *r, const char *path, struct err *e)
 static int score_item(const struct metric *m, const struct task *task, const struct records *r,
                       long i, double *out, struct err *e)
 {
+    assert(r->item && (size_t)i < r->n);
     const struct json *pred = json_need(r->item[i], "pred", JSON_STRING, e);
     const struct json *list = json_need(r->item[i], "answers", JSON_ARRAY, e);
     if (!pred || !list)

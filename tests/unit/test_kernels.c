@@ -87,11 +87,11 @@ static void check_vectors(const struct kernels *kn, int n)
         assert_near(a[i], b[i], b[i], 20 + n);
     kn->rmsnorm(a, x, y, n, 1e-5f), kernels_plain.rmsnorm(b, x, y, n, 1e-5f);
     for (int i = 0; i < n; i++)
-        assert_near(a[i], b[i], fabs(b[i]), 20 + n);
+        assert_near(a[i], b[i], fabsf(b[i]), 20 + n);
     memcpy(a, x, sizeof a), memcpy(b, x, sizeof b);
     kn->silu_mul(a, y, n), kernels_plain.silu_mul(b, y, n);
     for (int i = 0; i < n; i++)
-        assert_near(a[i], b[i], fabs(b[i]), 20);
+        assert_near(a[i], b[i], fabsf(b[i]), 20);
     memcpy(a, x, sizeof a), memcpy(b, x, sizeof b);
     kn->rope(a, y, y + n, n), kernels_plain.rope(b, y, y + n, n);
     for (int i = 0; i < 2 * n; i++)
@@ -113,8 +113,11 @@ static void every_level_agrees_with_plain(void **state)
             check_vectors(kn, n);
         for (int k = 1; k <= 70; k++)
             for (int f = 0; f < 3; f++)
-                check_matmul(kn, f == 0 ? DT_F32 : f == 1 ? DT_F16 : DT_BF16, 1 + k % ROWS,
-                             1 + k % 7, k);
+                check_matmul(kn,
+                             f == 0   ? DT_F32
+                             : f == 1 ? DT_F16
+                                      : DT_BF16,
+                             1 + k % ROWS, 1 + k % 7, k);
         for (int d = 1; d < MAX; d += 13)
             check_rows(kn, 1 + d % ROWS, d);
         check_vectors(kn, MAX);
@@ -126,8 +129,10 @@ static void avx2_and_avx512_give_the_same_bits(void **state)
     static float x[2][MAX], y[MAX], w[ROWS * MAX], out[2][ROWS];
     const struct kernels *kn[2] = {kernels_named("avx2"), kernels_named("avx512")};
     (void)state;
-    if (!kn[0] || !kn[1])
+    if (!kn[0] || !kn[1]) {
         skip();
+        return;
+    }
     for (int n = 1; n < MAX; n++) {
         fill(x[0], n, 5), fill(y, n, 1), fill(w, n * 5, 1);
         memcpy(x[1], x[0], sizeof x[1]);
@@ -150,7 +155,7 @@ static void exp_is_close_over_its_range(void **state)
     for (float x = -86; x < 0; x += 0.0137f) {
         float pair[2] = {0, x};
         kn->softmax(pair, 2);
-        double want = exp(x) / (1 + exp(x));
+        double want = exp((double)x) / (1 + exp((double)x));
         if (fabs(pair[1] - want) > 4e-7 * want)
             fail_msg("exp(%g): %.9g, not %.9g", x, pair[1], want);
     }
