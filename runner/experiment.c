@@ -244,33 +244,43 @@ static int read_model(struct experiment *x, const struct json *root, const char 
     return model_spec_read(&x->model, value, where, e);
 }
 
+static int read_model_dir(struct experiment *x, const char *dir, struct err *e)
+{
+    if (!dir)
+        return 0;
+    if (strlen(dir) >= sizeof x->model.dir)
+        return err_user(e, "--model-dir: '%.60s...' is too long", dir);
+    snprintf(x->model.dir, sizeof x->model.dir, "%s", dir);
+    return 0;
+}
+
 static int read_root(struct experiment *x, const struct json *root, const char *path,
-                     const char *model, struct err *e)
+                     const char *model, const char *model_dir, struct err *e)
 {
     char where[512];
     snprintf(where, sizeof where, "%.400s: protocol", path);
     if (check_keys(root, path, e) || read_name(x, root, path, e) ||
-        read_model(x, root, path, model, e) ||
+        read_model(x, root, path, model, e) || read_model_dir(x, model_dir, e) ||
         protocol_read(&x->protocol, json_get(root, "protocol"), &x->model, where, e) ||
         read_tasks(x, root, path, e) || read_settings(x, root, path, e))
         return -1;
     if (!x->model.dir[0])
         return err_user(e,
-                        "%s: model '%s': name the folder of its checkpoint, as \"dir\" or --model",
+                        "%s: model '%s': name the folder of its checkpoint, as \"dir\" or --model-dir",
                         path, x->model.name);
     put_canonical(x);
     return 0;
 }
 
 int experiment_read(struct experiment *x, const char *path, const char *const *sets, int n_sets,
-                    const char *model, int limit, struct err *e)
+                    const char *model, const char *model_dir, int limit, struct err *e)
 {
     *x = (struct experiment){.limit = limit};
     buf_init(&x->canonical);
     struct json *root = json_read_file(path, e);
     int rc = root ? apply_sets(root, sets, n_sets, e) : -1;
     if (!rc)
-        rc = read_root(x, root, path, model, e);
+        rc = read_root(x, root, path, model, model_dir, e);
     json_free(root);
     if (rc)
         experiment_release(x);

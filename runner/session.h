@@ -11,7 +11,8 @@ enum { SETS_MAX = 64 };
 struct session_options {
     const char *config; // path
     const char *db;
-    const char *model; // NULL: the configuration's
+    const char *model;     // NULL: the configuration's
+    const char *model_dir; // NULL: the model's own
     const char *sets[SETS_MAX];
     int n_sets;
     int limit, threads;  // 0: no limit; all processors

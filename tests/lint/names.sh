@@ -35,6 +35,7 @@ done < <(files '*' | grep / | sed 's|/[^/]*$||' | grep -vE '^\.|/(corpus|data)/|
 
 while IFS= read -r f; do
     n=$(wc -l <"$f")
+    [[ $f == configs/README.md ]] && continue # written from the tables of options
     ((n <= page || $(tr -cd / <<<"$f" | wc -c) == 0)) || echo "$f:$n: longer than a page ($page lines)"
 done < <(files 'README.md' '*/README.md')
 exit 0

@@ -1,0 +1,44 @@
+#!/bin/bash
+# The documents are true: README's commands run, its method compiles, its experiment runs, configs/README.md
+# is what the program's tables say, every command and report is mentioned. Prints TAP.
+set -u
+here=$(cd "$(dirname "$0")" && pwd)
+# shellcheck source=tests/cli/lib.sh
+source "$here/lib.sh"
+top=$(cd "$here/../.." && pwd)
+KVLAB=${KVLAB:-$top/kvlab}
+readme=$top/README.md
+
+bash "$top/tests/tools/configs_readme.sh" "$KVLAB" >configs.md
+is "configs/README.md is what make docs writes" "" "$(diff "$top/configs/README.md" configs.md)"
+
+block() { # LANGUAGE: the first block of README in it
+    awk -v start="\`\`\`$1" '$0 == start {on = 1; next} /^```/ {if (on) exit} on' "$readme"
+}
+block c >sinks.c
+is "README's method compiles" "" \
+    "$(gcc -std=c11 -Wall -Wextra -Werror -fsyntax-only -I"$top" sinks.c 2>&1)"
+
+ln -s "$KVLAB" kvlab && ln -s "$top/configs" configs
+block json >mine.json
+./kvlab run mine.json --limit 1 --set data.words=150 >out 2>err
+is "README's experiment runs" 0 $?
+rm kvlab.db*
+
+# A small database stands for the demo's.
+./kvlab run configs/demo.json --limit 1 --set 'tasks=["mini_code"]' --set data.words=60 >out 2>err
+grep -hE '^\./kvlab ' "$readme" "$top/reports/README.md" | sed -E 's/ +#.*//' >commands
+grep -hE '^    kvlab ' "$top/reports/README.md" | sed 's/^    /.\//' >>commands
+while IFS= read -r line; do
+    case $line in
+    */data/longbench*) continue ;; # needs LongBench's files
+    *"run configs/demo.json"*) line+=" --set tasks='[\"mini_code\"]' --set data.words=60" ;;
+    esac
+    bash -c "$line" >out 2>err </dev/null
+    is "$line" 0 $?
+done <commands
+
+for name in $(./kvlab --help | sed -n -E 's/^  ([a-z]+) .*/\1/p'); do
+    like "kvlab $name --help" "usage: kvlab $name*" "$(./kvlab "$name" --help)"
+done
+done_testing
