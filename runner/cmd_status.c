@@ -86,10 +86,12 @@ static int read_reasons(struct progress_of *p, struct db *db, struct err *e)
 {
     struct stmt *q;
     struct db_val v[] = {val_int(p->id), val_int(REASONS)};
-    const char *sql =
-        "SELECT j.error, count(*) AS n FROM experiment_job x JOIN job j ON j.id = x.job"
-        " WHERE x.experiment = ?1 AND j.state = 'failed' GROUP BY j.error"
-        " ORDER BY n DESC, j.error LIMIT ?2";
+    /* "TASK[N]: why" is one reason for all N. */
+    const char *sql = "SELECT substr(j.error, CASE WHEN j.error GLOB '*[[][0-9]*]: *'"
+                      "   THEN instr(j.error, ']: ') + 3 ELSE 1 END) AS why, count(*) AS n"
+                      " FROM experiment_job x JOIN job j ON j.id = x.job"
+                      " WHERE x.experiment = ?1 AND j.state = 'failed' GROUP BY why"
+                      " ORDER BY n DESC, why LIMIT ?2";
     int rc;
     if (stmt_open(db, sql, v, 2, &q, e))
         return -1;

@@ -129,6 +129,9 @@ check "another program's database" 2 "" "kvlab: alien.db is another program's*" 
 check "status with the reasons of failures" 0 \
     $'experiment  done  failed  running  ready*\nsample        70       2        0      0         -          -  *2 failed: prompt of 4200*' "" \
     -- status --db s.db
+cp s.db why.db
+sqlite3 why.db "UPDATE job SET error = 'qasper[' || id || ']: no room' WHERE error IS NOT NULL"
+check "one reason of several items is one" 0 "*sample: 2 failed: no room" "" -- status --db why.db
 cp s.db stop.db
 sqlite3 stop.db "UPDATE job SET state = 'running', owner = '$(hostname | tr / -)/999999999/x', prediction = NULL,
     finished_at = NULL WHERE id = 1"
