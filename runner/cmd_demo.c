@@ -23,7 +23,7 @@ static void say_what_next(const char *db)
     printf("\nAll of it is in %s. Try next:\n"
            "  ./kvlab query --db %s \"SELECT setting, task, n, score, stderr FROM result\"\n"
            "  ./kvlab query --db %s \"SELECT task, sample, setting, prediction FROM item WHERE "
-           "score < 1\"\n"
+           "score < 100\"\n"
            "  ./kvlab run configs/demo.json --db %s --set samples=20\n",
            db, db, db, db);
 }

@@ -48,6 +48,7 @@ static int with_config(const struct command *c, int argc, char **argv, bool dry_
         {.name = "--db", .value = &o.db},
         {.name = "--set", .list = o.sets, .max = SETS_MAX - 1, .n = &o.n_sets},
         {.name = "--model", .value = &o.model},
+        {.name = "--model-dir", .value = &o.model_dir},
         {.name = "--limit", .value = &limit},
         {.name = "--threads", .value = &threads},
         {.name = "--kernels", .value = &o.kernels},
