@@ -186,11 +186,11 @@ void plan_describe(const struct plan *p, struct buf *out)
                x->name, x->model.name, c->family, c->n_layers,
                (double)model_parameters(p->model) / 1e6, dtype_name(model_weights_dtype(p->model)));
     buf_str(out, "protocol    ");
-    opt_put_json(protocol_options, &x->protocol, out);
+    opt_put_summary(protocol_options, &x->protocol, 12, out);
     buf_printf(out, "\nsettings    %d in %d prefill classes\n", x->n_settings, p->n_classes);
     for (int k = 0; k < x->n_settings; k++) {
         buf_printf(out, "            %-24s ", x->settings[k].name);
-        kv_chain_canonical(&x->settings[k].chain, out);
+        kv_chain_describe(&x->settings[k].chain, out);
         buf_char(out, '\n');
     }
     for (int t = 0; t < x->n_tasks; t++)

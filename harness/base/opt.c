@@ -223,16 +223,15 @@ static void put_default(const struct opt *row, struct buf *out)
 
 enum { HELP_INDENT = 20, HELP_WIDTH = 96 };
 
-/* Words from column HELP_INDENT on, no line longer than HELP_WIDTH. */
-static void put_wrapped(const char *words, struct buf *out)
+/* Words from column `indent` on, no line longer than HELP_WIDTH; `column` is where the line is. */
+static void put_wrapped(const char *words, size_t indent, size_t column, struct buf *out)
 {
-    size_t column = HELP_WIDTH;
     while (*words) {
         size_t n = strcspn(words, " ");
         if (column + 1 + n > HELP_WIDTH) {
-            buf_printf(out, "\n%*s", HELP_INDENT, "");
-            column = HELP_INDENT;
-        } else {
+            buf_printf(out, "\n%*s", (int)indent, "");
+            column = indent;
+        } else if (column > indent) {
             buf_char(out, ' ');
             column++;
         }
@@ -240,6 +239,18 @@ static void put_wrapped(const char *words, struct buf *out)
         column += n;
         words += n + (words[n] == ' ');
     }
+}
+
+void opt_put_summary(const struct opt *table, const void *obj, int indent, struct buf *out)
+{
+    struct buf words;
+    buf_init(&words);
+    for (const struct opt *row = table; row->name; row++) {
+        buf_printf(&words, "%s%s=", row == table ? "" : " ", row->name);
+        opt_put_value(row, obj, &words);
+    }
+    put_wrapped(words.s, (size_t)indent, (size_t)indent, out);
+    buf_release(&words);
 }
 
 void opt_put_help(const struct opt *table, struct buf *out)
@@ -251,7 +262,7 @@ void opt_put_help(const struct opt *table, struct buf *out)
         put_default(row, out);
         if (row->alias)
             buf_printf(out, "; the authors' %s", row->alias);
-        put_wrapped(row->help, out);
+        put_wrapped(row->help, HELP_INDENT, HELP_WIDTH, out);
         buf_char(out, '\n');
     }
 }

@@ -41,6 +41,9 @@ void opt_put_json(const struct opt *table, const void *obj, struct buf *out);
 /* One value as text: of a choice its name. */
 void opt_put_value(const struct opt *row, const void *obj, struct buf *out);
 
+/* All values as name=value, words from column `indent` on, in lines of at most 96 columns. */
+void opt_put_summary(const struct opt *table, const void *obj, int indent, struct buf *out);
+
 /* For each row its name, range or choices, default and help, in lines of at most 96 columns. */
 void opt_put_help(const struct opt *table, struct buf *out);
 

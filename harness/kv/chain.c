@@ -129,6 +129,35 @@ void kv_chain_canonical(const struct kv_chain *c, struct buf *out)
     buf_char(out, ']');
 }
 
+static void describe_link(const struct kv_link *l, struct buf *out)
+{
+    void *defaults = xcalloc(1, l->method->opt_size);
+    struct buf now, usual;
+    buf_init(&now);
+    buf_init(&usual);
+    opt_defaults(l->method->options, defaults);
+    for (const struct opt *o = l->method->options; o->name; o++) {
+        buf_reset(&now);
+        buf_reset(&usual);
+        opt_put_value(o, l->opt, &now);
+        opt_put_value(o, defaults, &usual);
+        if (!text_eq(text_buf(&now), text_buf(&usual)))
+            buf_printf(out, " %s=%s", o->name, now.s);
+    }
+    buf_release(&now);
+    buf_release(&usual);
+    free(defaults);
+}
+
+void kv_chain_describe(const struct kv_chain *c, struct buf *out)
+{
+    for (int i = 0; i < c->n; i++) {
+        buf_printf(out, "%s%s", i ? " + " : "", c->links[i].method->name);
+        if (c->links[i].method->options)
+            describe_link(&c->links[i], out);
+    }
+}
+
 const struct kv_method *kv_chain_method(const struct kv_chain *c, enum kv_hook h)
 {
     return c->owner[h] < 0 ? NULL : c->links[c->owner[h]].method;
