@@ -11,20 +11,23 @@
 #include "harness/base/err.h"
 #include "harness/base/mem.h"
 
-/* A decode step opens hundreds of loops of some ten microseconds: a waiting thread looks SPINS
- * times for the next one, then lets others run between looks (the thread it waits for may be among
- * them, on a machine that does other work too), and sleeps after YIELDS of these. */
-enum { SPINS = 2000, YIELDS = 200 };
+/* A decode step opens hundreds of loops of some ten microseconds: a waiting helper looks this many
+ * times for the next one before it sleeps. A caller that waits for the last items looks so many
+ * times before it offers its processor, in case a helper that has one of them needs it. */
+enum { SPINS_HELPER = 20000, SPINS_CALLER = 2000 };
 
+/* A loop is over when its items are done, whether or not every helper came: one that the machine
+ * has not let run, or that sleeps, is not waited for. */
 struct pool {
     int n_threads;
     pthread_t *threads; // [n_threads - 1]
+    /* Of the loop at work: read only by who has taken an item, and as long as it is not done, the
+     * next loop cannot begin. */
     void (*fn)(void *, int, int);
     void *arg;
     int n_items;
-    atomic_int next;  // first item not taken
-    atomic_int left;  // helpers still at work on this loop
-    atomic_uint loop; // counts loops; a change starts the helpers
+    atomic_int waiting; // items that nobody has taken
+    atomic_int done;    // items that are done
     atomic_bool stop;
     atomic_int sleeping;
     pthread_mutex_t lock;
@@ -43,35 +46,33 @@ static inline void spin_pause(void)
 #endif
 }
 
-/* The i-th look in a row. */
-static void look_again(int i)
-{
-    if (i < SPINS)
-        spin_pause();
-    else
-        sched_yield();
-}
-
 static void take_items(struct pool *p, int worker)
 {
-    for (;;) {
-        int item = atomic_fetch_add(&p->next, 1);
-        if (item >= p->n_items)
-            return;
-        p->fn(p->arg, item, worker);
+    int left = atomic_load(&p->waiting);
+    while (left > 0) {
+        if (!atomic_compare_exchange_weak(&p->waiting, &left, left - 1))
+            continue;
+        p->fn(p->arg, p->n_items - left, worker);
+        atomic_fetch_add(&p->done, 1);
+        left = atomic_load(&p->waiting);
     }
 }
 
-static void wait_for_loop(struct pool *p, unsigned seen)
+static bool has_news(struct pool *p)
 {
-    for (int i = 0; i < SPINS + YIELDS; i++) {
-        if (atomic_load(&p->loop) != seen)
+    return atomic_load(&p->waiting) > 0 || atomic_load(&p->stop);
+}
+
+static void wait_for_items(struct pool *p)
+{
+    for (int i = 0; i < SPINS_HELPER; i++) {
+        if (has_news(p))
             return;
-        look_again(i);
+        spin_pause();
     }
     pthread_mutex_lock(&p->lock);
     atomic_fetch_add(&p->sleeping, 1);
-    while (atomic_load(&p->loop) == seen)
+    while (!has_news(p))
         pthread_cond_wait(&p->wake, &p->lock);
     atomic_fetch_sub(&p->sleeping, 1);
     pthread_mutex_unlock(&p->lock);
@@ -80,21 +81,16 @@ static void wait_for_loop(struct pool *p, unsigned seen)
 static void *helper_main(void *arg)
 {
     struct helper h = *(struct helper *)arg;
-    unsigned seen = 0;
     free(arg);
-    for (;;) {
-        wait_for_loop(h.pool, seen);
-        seen++;
-        if (atomic_load(&h.pool->stop))
-            return NULL;
+    while (!atomic_load(&h.pool->stop)) {
+        wait_for_items(h.pool);
         take_items(h.pool, h.worker);
-        atomic_fetch_sub(&h.pool->left, 1);
     }
+    return NULL;
 }
 
-static void start_loop(struct pool *p)
+static void wake_helpers(struct pool *p)
 {
-    atomic_fetch_add(&p->loop, 1);
     if (atomic_load(&p->sleeping) == 0)
         return;
     pthread_mutex_lock(&p->lock);
@@ -124,7 +120,7 @@ void pool_free(struct pool *p)
     if (!p)
         return;
     atomic_store(&p->stop, true);
-    start_loop(p);
+    wake_helpers(p);
     for (int i = 0; i < p->n_threads - 1; i++)
         pthread_join(p->threads[i], NULL);
     pthread_mutex_destroy(&p->lock);
@@ -138,6 +134,16 @@ int pool_threads(const struct pool *p)
     return p->n_threads;
 }
 
+static void wait_for_done(struct pool *p)
+{
+    for (int i = 0; atomic_load(&p->done) < p->n_items; i++) {
+        if (i < SPINS_CALLER)
+            spin_pause();
+        else
+            sched_yield();
+    }
+}
+
 void pool_run(struct pool *p, int n_items, void (*fn)(void *, int, int), void *arg)
 {
     if (p->n_threads == 1 || n_items <= 1) {
@@ -148,10 +154,9 @@ void pool_run(struct pool *p, int n_items, void (*fn)(void *, int, int), void *a
     p->fn = fn;
     p->arg = arg;
     p->n_items = n_items;
-    atomic_store(&p->next, 0);
-    atomic_store(&p->left, p->n_threads - 1);
-    start_loop(p);
+    atomic_store(&p->done, 0);
+    atomic_store(&p->waiting, n_items);
+    wake_helpers(p);
     take_items(p, 0);
-    for (int i = 0; atomic_load(&p->left) > 0; i += i < SPINS)
-        look_again(i);
+    wait_for_done(p);
 }
