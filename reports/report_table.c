@@ -29,18 +29,10 @@ static size_t common_prefix(const struct table_data *d)
     return d->n_tasks > 1 ? n : 0;
 }
 
-/* Long names of categories in a text table, whose columns are narrow. */
+/* Columns of a text table are narrow. */
 static const char *category_head(const char *category, bool text)
 {
-    static const char *const heads[][2] = {
-        {"single-doc QA", "single-doc"},
-        {"multi-doc QA", "multi-doc"},
-        {"summarization", "summary"},
-    };
-    for (size_t i = 0; text && i < sizeof heads / sizeof *heads; i++)
-        if (!strcmp(category, heads[i][0]))
-            return heads[i][1];
-    return category;
+    return text && !strcmp(category, "summarization") ? "summary" : category;
 }
 
 static void add_columns(struct grid *g, const struct table_data *d, bool text)

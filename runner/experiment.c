@@ -265,9 +265,9 @@ static int read_root(struct experiment *x, const struct json *root, const char *
         read_tasks(x, root, path, e) || read_settings(x, root, path, e))
         return -1;
     if (!x->model.dir[0])
-        return err_user(e,
-                        "%s: model '%s': name the folder of its checkpoint, as \"dir\" or --model-dir",
-                        path, x->model.name);
+        return err_user(
+            e, "%s: model '%s': name the folder of its checkpoint, as \"dir\" or --model-dir", path,
+            x->model.name);
     put_canonical(x);
     return 0;
 }

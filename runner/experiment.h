@@ -41,7 +41,8 @@ struct experiment {
 };
 
 /* sets: n_sets "path=value" changes made to the file's JSON before it is checked. model (or NULL)
- * replaces the file's, model_dir (or NULL) its folder; limit: see above. All errors name the file and key. */
+ * replaces the file's, model_dir (or NULL) its folder; limit: see above. All errors name the file
+ * and key. */
 int experiment_read(struct experiment *x, const char *path, const char *const *sets, int n_sets,
                     const char *model, const char *model_dir, int limit, struct err *e);
 void experiment_release(struct experiment *x);

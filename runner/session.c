@@ -129,8 +129,7 @@ static int exit_code(struct session *s, struct err *e)
 static int carry_out(struct session *s, struct err *e)
 {
     const struct session_options *o = s->o;
-    if (experiment_read(&s->x, o->config, o->sets, o->n_sets, o->model, o->model_dir, o->limit,
-                        e))
+    if (experiment_read(&s->x, o->config, o->sets, o->n_sets, o->model, o->model_dir, o->limit, e))
         return -1;
     if (open_model(s, e) || plan_open(&s->plan, &s->x, s->model, e))
         return -1;

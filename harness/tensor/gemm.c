@@ -1,6 +1,7 @@
 #include "harness/tensor/gemm.h"
 
 #include <assert.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -14,7 +15,6 @@ enum { BLOCK_PREFILL = 128, BLOCK_DECODE = 64 };
 void gemm_init(struct gemm *g, struct pool *pool, const struct kernels *kn, bool plain,
                int max_cols)
 {
-    openblas_set_num_threads(1);
     size_t block = mem_size((size_t)max_cols * BLOCK_PREFILL, sizeof(float));
     *g = (struct gemm){pool, kn, plain, NULL, max_cols};
     g->widened = mem_aligned(mem_size(block, (size_t)pool_threads(pool)));
@@ -92,14 +92,28 @@ static void plain_nt(float *out, int ld_out, const float *a, int ld_a, const flo
         }
 }
 
+static void one_blas_thread(void)
+{
+    openblas_set_num_threads(1);
+}
+
+/* Whoever comes first: the pool is the only one that shares out work. */
+static void blas_ready(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, one_blas_thread);
+}
+
 void gemm_nt(bool plain, float *out, int ld_out, const float *a, int ld_a, const float *b, int ld_b,
              int m, int n, int k, float scale)
 {
-    if (plain)
+    if (plain) {
         plain_nt(out, ld_out, a, ld_a, b, ld_b, m, n, k, scale);
-    else
-        cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, m, n, k, scale, a, ld_a, b, ld_b, 0,
-                    out, ld_out);
+        return;
+    }
+    blas_ready();
+    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, m, n, k, scale, a, ld_a, b, ld_b, 0, out,
+                ld_out);
 }
 
 static void plain_nn(float *out, int ld_out, const float *a, int ld_a, const float *b, int ld_b,
@@ -117,11 +131,13 @@ static void plain_nn(float *out, int ld_out, const float *a, int ld_a, const flo
 void gemm_nn(bool plain, float *out, int ld_out, const float *a, int ld_a, const float *b, int ld_b,
              int m, int n, int k)
 {
-    if (plain)
+    if (plain) {
         plain_nn(out, ld_out, a, ld_a, b, ld_b, m, n, k);
-    else
-        cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, m, n, k, 1.0f, a, ld_a, b, ld_b, 0,
-                    out, ld_out);
+        return;
+    }
+    blas_ready();
+    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, m, n, k, 1.0f, a, ld_a, b, ld_b, 0, out,
+                ld_out);
 }
 
 const char *gemm_blas_name(void)

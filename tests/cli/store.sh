@@ -42,16 +42,16 @@ run report table --db s.db
 diff out - >err <<'END'
 sample: mini, protocol kvo, 3 settings
 
-            single- multi-
-             doc QA doc QA summarization few-shot synthetic  code
-                    multi_                                          mean of 6       read
-setting      doc_qa    hop        report classify retrieval  code       tasks  KV %    % tok/s
------------ ------- ------ ------------- -------- --------- ----- ----------- ----- ---- -----
-full           75.0   75.0          75.0     75.0      75.0 75.0  75.0 ±10.2  100.0 40.0  20.0
-kvo-default    62.5   62.5          62.5     62.5      62.5 62.5   62.5 ±9.8   25.0 10.0  40.0
-kvo-2bit       25.0   25.0          25.0     25.0      25.0 50.0* 29.2 ±12.5*  15.0  6.0  40.0
------------ ------- ------ ------------- -------- --------- ----- ----------- ----- ---- -----
-items             4      4             4        4         4    4
+             single-  multi-
+              doc QA  doc QA  summary  few-shot  synthetic   code
+                      multi_                                         mean of 6         read
+setting       doc_qa     hop   report  classify  retrieval   code        tasks   KV %     %  tok/s
+-----------  -------  ------  -------  --------  ---------  -----  -----------  -----  ----  -----
+full            75.0    75.0     75.0      75.0       75.0  75.0   75.0 ±10.2   100.0  40.0   20.0
+kvo-default     62.5    62.5     62.5      62.5       62.5  62.5    62.5 ±9.8    25.0  10.0   40.0
+kvo-2bit        25.0    25.0     25.0      25.0       25.0  50.0*  29.2 ±12.5*   15.0   6.0   40.0
+-----------  -------  ------  -------  --------  ---------  -----  -----------  -----  ----  -----
+items              4       4        4         4          4     4
 
 Scores 0-100, the mean over the items. ±: standard error of the mean of tasks, by the chance of
   items; it is not that of a difference between rows, which share items.
