@@ -8,6 +8,7 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
+#include <assert.h>
 #include <math.h>
 #include <stdio.h>
 
@@ -113,6 +114,7 @@ static void a_batch_is_as_good_as_each_alone(void **state)
     int n_methods = 0;
     while (kv_method_all[n_methods])
         n_methods++;
+    assert(n_methods > 0);
     for (int i = 0; i < BATCH; i++) {
         struct settings s = {0};
         settings_default(&s, kv_method_all[(i + 1) % n_methods]);
