@@ -73,7 +73,7 @@ static void open_append(struct kv_prefill *p, const struct kv_chain *c)
     p->scratch = xcalloc(1, p->append->scratch_size(opt, &p->shape, p->n_prompt));
     p->append_part = xcalloc((size_t)p->shape.n_layers, sizeof *p->append_part);
     for (int l = 0; l < p->shape.n_layers; l++)
-        p->append_part[l] = (struct kv_part){opt, p->shape, l, NULL, p->scratch};
+        p->append_part[l] = (struct kv_part){opt, p->shape, l, p->engine.kernels, NULL, p->scratch};
 }
 
 struct kv_prefill *kv_prefill_new(const struct kv_engine *engine, const struct kv_shape *shape,

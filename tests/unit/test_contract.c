@@ -46,8 +46,10 @@ static int close_all(void **state)
 static bool opens(struct kv_chain *c, const char *text, const struct kv_shape *shape)
 {
     struct err e = {0};
-    if (read_chain(c, text, &e))
+    if (read_chain(c, text, &e)) {
         fail_msg("%s: %s", text, e.msg);
+        return false;
+    }
     if (kv_chain_check(c, shape, "here", &e) == 0)
         return true;
     assert_int_equal(e.class, ERR_USER);
