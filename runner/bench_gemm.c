@@ -19,16 +19,17 @@ struct work {
     struct gemm gemm;
     struct matrix bf16;
     float *f32, *x, *out;
-    void (*ours)(struct gemm *g, float *out, const float *x, int m, const struct matrix *w);
+    void (*ours)(struct gemm *g, const struct product *p, int n, const float *x, int m);
     int m;
 };
 
 static double time_ours(void *arg, long n)
 {
     struct work *w = arg;
+    const struct product p = {w->out, &w->bf16};
     double start = clock_seconds();
     for (long i = 0; i < n; i++)
-        w->ours(&w->gemm, w->out, w->x, w->m, &w->bf16);
+        w->ours(&w->gemm, &p, 1, w->x, w->m);
     return clock_seconds() - start;
 }
 

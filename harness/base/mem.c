@@ -1,12 +1,16 @@
+#define _DEFAULT_SOURCE // madvise
 #include "harness/base/mem.h"
 
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 
 #include "harness/base/err.h"
+
+enum { HUGE_PAGE = 2 << 20 };
 
 size_t mem_size(size_t n, size_t size)
 {
@@ -52,11 +56,18 @@ char *xstrdup(const char *s)
     return xstrndup(s, strlen(s));
 }
 
+/* Rows that are read from end to end pass many pages: where the system has huge ones, whole huge
+ * pages of a large block become such. Nothing beyond the block is touched. */
 void *mem_aligned(size_t n)
 {
-    void *p = aligned_alloc(64, (n + 63) / 64 * 64 + 64);
+    size_t align = n < HUGE_PAGE ? 64 : HUGE_PAGE;
+    void *p = aligned_alloc(align, (n + align) / align * align);
     if (!p)
         die("out of memory: %zu bytes", n);
+#ifdef MADV_HUGEPAGE
+    if (n >= HUGE_PAGE)
+        madvise(p, n / HUGE_PAGE * HUGE_PAGE, MADV_HUGEPAGE);
+#endif
     return p;
 }
 

@@ -142,25 +142,38 @@ static void normalise(const struct kv_prefill *p, float *s, int ld, int first, i
     }
 }
 
-static void attend_head(void *arg, int head, int worker)
+/* Queries i to i + QUERY_BLOCK of the chunk, in one head. */
+static void attend_block(const struct job *j, int head, int i, int worker)
 {
-    struct job *j = arg;
     struct kv_prefill *p = j->p;
     const struct kv_rows *rows = &p->rows[j->layer];
     int d = p->shape.head_dim, kv_head = head / (p->shape.n_heads / p->shape.n_kv_heads);
+    int n = j->n - i < QUERY_BLOCK ? j->n - i : QUERY_BLOCK, first = p->n + i, seen = first + n;
     int ld_q = p->shape.n_heads * d;
     const float *k = kv_rows_k(rows, d, kv_head, 0), *v = kv_rows_v(rows, d, kv_head, 0);
-    float *s = p->scores[worker];
-    for (int i = 0; i < j->n; i += QUERY_BLOCK) {
-        int n = j->n - i < QUERY_BLOCK ? j->n - i : QUERY_BLOCK, first = p->n + i, seen = first + n;
-        const float *q = j->q + (long)i * ld_q + (long)head * d;
-        gemm_nt(p->engine.plain, s, seen, q, ld_q, k, d, n, seen, d, 1.0f / sqrtf((float)d));
-        normalise(p, s, seen, first, n);
-        for (struct observer *o = p->observers[j->layer]; o; o = o->next)
-            o->method->observe_rows(o->seen, head, first, n, s, seen);
-        gemm_nn(p->engine.plain, j->out + (long)i * ld_q + (long)head * d, ld_q, s, seen, v, d, n,
-                d, seen);
-    }
+    const float *q = j->q + (long)i * ld_q + (long)head * d;
+    float *s = p->scores[worker], *out = j->out + (long)i * ld_q + (long)head * d;
+    gemm_nt(p->engine.plain, s, seen, q, ld_q, k, d, n, seen, d, 1.0f / sqrtf((float)d));
+    normalise(p, s, seen, first, n);
+    for (struct observer *o = p->observers[j->layer]; o; o = o->next)
+        o->method->observe_rows(o->seen, head, first, n, s, seen);
+    gemm_nn(p->engine.plain, out, ld_q, s, seen, v, d, n, d, seen);
+}
+
+/* Observers see a head's queries in order: then a head is one item. */
+static void attend_head(void *arg, int head, int worker)
+{
+    const struct job *j = arg;
+    for (int i = 0; i < j->n; i += QUERY_BLOCK)
+        attend_block(j, head, i, worker);
+}
+
+/* Else every block is: more to share out, in an order that keeps a head's rows in the caches. */
+static void attend_unseen(void *arg, int item, int worker)
+{
+    const struct job *j = arg;
+    int blocks = (j->n + QUERY_BLOCK - 1) / QUERY_BLOCK;
+    attend_block(j, item / blocks, item % blocks * QUERY_BLOCK, worker);
 }
 
 void kv_prefill_attend(struct kv_prefill *p, int layer, const float *q, float *k, float *v, int n,
@@ -174,7 +187,11 @@ void kv_prefill_attend(struct kv_prefill *p, int layer, const float *q, float *k
         kv_rows_push(&p->rows[layer], &p->shape, k + (long)i * width, v + (long)i * width);
     }
     struct job j = {p, layer, n, q, out};
-    pool_run(p->engine.pool, p->shape.n_heads, attend_head, &j);
+    int blocks = (n + QUERY_BLOCK - 1) / QUERY_BLOCK;
+    if (p->observers[layer])
+        pool_run(p->engine.pool, p->shape.n_heads, attend_head, &j);
+    else
+        pool_run(p->engine.pool, p->shape.n_heads * blocks, attend_unseen, &j);
 }
 
 void kv_prefill_advance(struct kv_prefill *p, int n)

@@ -246,7 +246,7 @@ static void silu_row(struct rows_job *j, int i)
 /* ---- the layers ---- */
 
 /* Prefill multiplies by BLAS, a step by the decode kernels, whose rows do not depend on n. */
-typedef void product(struct gemm *g, float *out, const float *x, int n, const struct matrix *w);
+typedef void multiply(struct gemm *g, const struct product *p, int n, const float *x, int m);
 
 static void embed(struct model *m, const int32_t *ids, int n)
 {
@@ -263,34 +263,34 @@ static void embed(struct model *m, const int32_t *ids, int n)
     }
 }
 
-static void project_qkv(struct model *m, product *multiply, int layer, int n)
+static void project_qkv(struct model *m, multiply *mul, int layer, int n)
 {
     const struct layer_weights *w = &m->weights->layers[layer];
     for_rows(m, n, norm_row, m->normed, m->x, w->attn_norm);
-    multiply(&m->gemm, m->q, m->normed, n, &w->q);
-    multiply(&m->gemm, m->k, m->normed, n, &w->k);
-    multiply(&m->gemm, m->v, m->normed, n, &w->v);
+    const struct product qkv[] = {{m->q, &w->q}, {m->k, &w->k}, {m->v, &w->v}};
+    mul(&m->gemm, qkv, 3, m->normed, n);
     for_rows(m, n, rope_row, NULL, NULL, NULL);
 }
 
 /* From the attention of n tokens (m->mixed) to the end of the layer. */
-static void finish_layer(struct model *m, product *multiply, int layer, int n)
+static void finish_layer(struct model *m, multiply *mul, int layer, int n)
 {
     const struct layer_weights *w = &m->weights->layers[layer];
-    multiply(&m->gemm, m->normed, m->mixed, n, &w->o);
+    const struct product o = {m->normed, &w->o}, down = {m->normed, &w->down};
+    const struct product both[] = {{m->gate, &w->gate}, {m->up, &w->up}};
+    mul(&m->gemm, &o, 1, m->mixed, n);
     for_rows(m, n, add_row, m->x, m->normed, NULL);
     for_rows(m, n, norm_row, m->normed, m->x, w->mlp_norm);
-    multiply(&m->gemm, m->gate, m->normed, n, &w->gate);
-    multiply(&m->gemm, m->up, m->normed, n, &w->up);
+    mul(&m->gemm, both, 2, m->normed, n);
     for_rows(m, n, silu_row, m->gate, m->up, NULL);
-    multiply(&m->gemm, m->normed, m->gate, n, &w->down);
+    mul(&m->gemm, &down, 1, m->gate, n);
     for_rows(m, n, add_row, m->x, m->normed, NULL);
 }
 
 static void head(struct model *m, int n, float *logits)
 {
     for_rows(m, n, norm_row, m->normed, m->x, m->weights->final_norm);
-    gemm_decode(&m->gemm, logits, m->normed, n, &m->weights->head);
+    gemm_decode(&m->gemm, &(struct product){logits, &m->weights->head}, 1, m->normed, n);
 }
 
 /* In the last layer only the prompt's last token goes on: the rest has left its keys and values. */

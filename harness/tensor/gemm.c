@@ -28,56 +28,84 @@ void gemm_release(struct gemm *g)
 
 struct job {
     struct gemm *g;
-    float *out;
+    const struct product *products;
     const float *x;
-    int m;
-    const struct matrix *w;
+    int m, block;
 };
 
-static const float *widen_block(struct job *j, int row, int rows, int worker)
+/* Rows of one weight matrix, and where their results go. */
+struct block {
+    const struct matrix *w;
+    float *out;
+    int row, rows;
+};
+
+static int blocks_of(const struct matrix *w, int block)
 {
-    const struct matrix *w = j->w;
-    if (w->dtype == DT_F32)
-        return matrix_row(w, row);
-    float *block = j->g->widened + (size_t)worker * (size_t)j->g->max_cols * BLOCK_PREFILL;
-    long n = (long)rows * w->cols;
-    if (w->dtype == DT_F16)
-        j->g->kernels->widen_f16(block, matrix_row(w, row), n);
+    return (w->rows + block - 1) / block;
+}
+
+static struct block find_block(const struct job *j, int item)
+{
+    const struct product *p = j->products;
+    for (; item >= blocks_of(p->w, j->block); p++)
+        item -= blocks_of(p->w, j->block);
+    int row = item * j->block, left = p->w->rows - row;
+    return (struct block){p->w, p->out + row, row, left < j->block ? left : j->block};
+}
+
+static void run_blocks(struct job *j, int n, void (*run)(void *, int, int))
+{
+    int items = 0;
+    for (int i = 0; i < n; i++)
+        items += blocks_of(j->products[i].w, j->block);
+    pool_run(j->g->pool, items, run, j);
+}
+
+static const float *widen_block(struct gemm *g, const struct block *b, int worker)
+{
+    const void *rows = matrix_row(b->w, b->row);
+    if (b->w->dtype == DT_F32)
+        return rows;
+    assert(b->w->cols <= g->max_cols);
+    float *wide = g->widened + (size_t)worker * (size_t)g->max_cols * BLOCK_PREFILL;
+    long n = (long)b->rows * b->w->cols;
+    if (b->w->dtype == DT_F16)
+        g->kernels->widen_f16(wide, rows, n);
     else
-        j->g->kernels->widen_bf16(block, matrix_row(w, row), n);
-    return block;
+        g->kernels->widen_bf16(wide, rows, n);
+    return wide;
 }
 
 static void prefill_block(void *arg, int item, int worker)
 {
     struct job *j = arg;
-    int row = item * BLOCK_PREFILL, left = j->w->rows - row;
-    int rows = left < BLOCK_PREFILL ? left : BLOCK_PREFILL, k = j->w->cols;
-    gemm_nt(j->g->plain, j->out + row, j->w->rows, j->x, k, widen_block(j, row, rows, worker), k,
-            j->m, rows, k, 1.0f);
+    struct block b = find_block(j, item);
+    int k = b.w->cols;
+    gemm_nt(j->g->plain, b.out, b.w->rows, j->x, k, widen_block(j->g, &b, worker), k, j->m, b.rows,
+            k, 1.0f);
 }
 
-void gemm_weights(struct gemm *g, float *out, const float *x, int m, const struct matrix *w)
+void gemm_weights(struct gemm *g, const struct product *p, int n, const float *x, int m)
 {
-    struct job j = {g, out, x, m, w};
-    assert(w->cols <= g->max_cols);
-    pool_run(g->pool, (w->rows + BLOCK_PREFILL - 1) / BLOCK_PREFILL, prefill_block, &j);
+    struct job j = {g, p, x, m, BLOCK_PREFILL};
+    run_blocks(&j, n, prefill_block);
 }
 
 static void decode_block(void *arg, int item, int worker)
 {
     struct job *j = arg;
-    int row = item * BLOCK_DECODE, left = j->w->rows - row;
-    int rows = left < BLOCK_DECODE ? left : BLOCK_DECODE, k = j->w->cols;
+    struct block b = find_block(j, item);
+    int k = b.w->cols;
     (void)worker;
-    kernels_matmul(j->g->kernels, j->out + row, j->w->rows, j->x, k, j->m, matrix_row(j->w, row),
-                   j->w->dtype, rows, k);
+    kernels_matmul(j->g->kernels, b.out, b.w->rows, j->x, k, j->m, matrix_row(b.w, b.row),
+                   b.w->dtype, b.rows, k);
 }
 
-void gemm_decode(struct gemm *g, float *out, const float *x, int m, const struct matrix *w)
+void gemm_decode(struct gemm *g, const struct product *p, int n, const float *x, int m)
 {
-    struct job j = {g, out, x, m, w};
-    pool_run(g->pool, (w->rows + BLOCK_DECODE - 1) / BLOCK_DECODE, decode_block, &j);
+    struct job j = {g, p, x, m, BLOCK_DECODE};
+    run_blocks(&j, n, decode_block);
 }
 
 static void plain_nt(float *out, int ld_out, const float *a, int ld_a, const float *b, int ld_b,

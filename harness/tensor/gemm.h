@@ -23,10 +23,16 @@ void gemm_init(struct gemm *g, struct pool *pool, const struct kernels *kn, bool
                int max_cols);
 void gemm_release(struct gemm *g);
 
-/* out[m][w->rows] = x[m][w->cols] * w^T, over the pool. */
-void gemm_weights(struct gemm *g, float *out, const float *x, int m, const struct matrix *w);
+/* out[m][w->rows] = x[m][w->cols] * w^T */
+struct product {
+    float *out;
+    const struct matrix *w;
+};
+
+/* Products of the same x, all in one loop of the pool. */
+void gemm_weights(struct gemm *g, const struct product *p, int n, const float *x, int m);
 /* The same by the decode kernels: a row's result does not depend on m. */
-void gemm_decode(struct gemm *g, float *out, const float *x, int m, const struct matrix *w);
+void gemm_decode(struct gemm *g, const struct product *p, int n, const float *x, int m);
 
 /* On the calling thread: out[m][n] = a[m][k] * b[n][k]^T  and  out[m][n] = a[m][k] * b[k][n] */
 void gemm_nt(bool plain, float *out, int ld_out, const float *a, int ld_a, const float *b, int ld_b,

@@ -16,7 +16,7 @@ if [[ ! -d $data ]]; then
 fi
 configs=${KVLAB_HOME:-.}/configs
 short=(--limit 1 --set protocol.max_prompt_tokens=1500 --set protocol.max_new_tokens=4 --set 'settings=[{"name": "kvo", "chain": ["kvo"]}]')
-[[ ${LONG:-} ]] && short=()
+[[ ${LONG:-} ]] && short=(--set protocol.max_new_tokens=32)
 
 for name in longbench longbench_e; do
     "$KVLAB" run "$configs/$name.json" --db lb.db --set data.data_dir="$data" "${short[@]}" >out 2>err

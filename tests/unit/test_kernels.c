@@ -164,34 +164,41 @@ static void exp_is_close_over_its_range(void **state)
     assert_true(far[0] == 1 && far[1] == 0);
 }
 
+/* Two products of one x: [N][K] whole, and its first rows once more. */
 static void gemm_does_not_depend_on_threads(void **state)
 {
-    enum { M = 70, N = 333, K = 96 };
-    static float x[M * K], out[3][M * N], step[2][M * N];
+    enum { M = 70, N = 333, K = 96, FEW = 130 };
+    static float x[M * K], out[3][M * N], few[3][M * FEW], step[2][M * N];
     static uint16_t w[N * K];
-    struct matrix matrix = {w, DT_BF16, N, K};
+    struct matrix matrix = {w, DT_BF16, N, K}, top = {w, DT_BF16, FEW, K};
     (void)state;
     fill(x, M * K, 1);
     for (int i = 0; i < N * K; i++)
         w[i] = bf16_from_f32((float)rng_normal(&r));
     for (int threads = 1; threads <= 2; threads++) {
         struct pool *pool = pool_new(threads);
+        struct product both[] = {{out[threads - 1], &matrix}, {few[threads - 1], &top}};
+        struct product plain[] = {{out[2], &matrix}, {few[2], &top}};
+        struct product steps[] = {{few[2], &top}, {step[threads - 1], &matrix}};
         struct gemm g;
         gemm_init(&g, pool, kernels_best(), false, K);
-        gemm_weights(&g, out[threads - 1], x, M, &matrix);
-        gemm_decode(&g, step[threads - 1], x, M, &matrix);
+        gemm_weights(&g, both, 2, x, M);
+        gemm_decode(&g, steps, 2, x, M);
         gemm_release(&g);
         gemm_init(&g, pool, &kernels_plain, true, K);
-        gemm_weights(&g, out[2], x, M, &matrix);
+        gemm_weights(&g, plain, 2, x, M);
         gemm_release(&g);
         pool_free(pool);
     }
     assert_memory_equal(out[0], out[1], sizeof out[0]);
+    assert_memory_equal(few[0], few[1], sizeof few[0]);
     assert_memory_equal(step[0], step[1], sizeof step[0]);
     for (int i = 0; i < M * N; i++) {
         assert_near(out[0][i], out[2][i], 80, 10);
         assert_near(step[0][i], out[2][i], 80, 10);
     }
+    for (int i = 0; i < M * FEW; i++)
+        assert_near(few[0][i], few[2][i], 80, 10);
 }
 
 int main(void)
