@@ -198,8 +198,7 @@ void predictions_release(struct predictions *p)
 
 /* ---- writing ---- */
 
-/* json.dumps(t, ensure_ascii=False). */
-static void put_string(struct text t, struct buf *out)
+void prediction_put_string(struct text t, struct buf *out)
 {
     static const char escaped[] = "\"\\\n\r\t\f\b", letter[] = "\"\\nrtfb";
     buf_char(out, '"');
@@ -226,24 +225,7 @@ void prediction_put_list(const struct text *list, size_t n, struct buf *out)
     for (size_t i = 0; i < n; i++) {
         if (i)
             buf_str(out, ", ");
-        put_string(list[i], out);
+        prediction_put_string(list[i], out);
     }
     buf_char(out, ']');
-}
-
-void prediction_put(const struct prediction *p, struct buf *out)
-{
-    buf_str(out, "{\"pred\": ");
-    put_string(p->pred, out);
-    buf_str(out, ", \"answers\": ");
-    prediction_put_list(p->answers, p->n_answers, out);
-    buf_str(out, ", \"all_classes\": ");
-    prediction_put_list(p->classes, p->n_classes, out);
-    if (p->length >= 0)
-        buf_printf(out, ", \"length\": %ld", p->length);
-    if (p->id.s) {
-        buf_str(out, ", \"_id\": ");
-        put_string(p->id, out);
-    }
-    buf_char(out, '}');
 }

@@ -36,9 +36,9 @@ void predictions_release(struct predictions *p);
 int prediction_parse(struct text line, struct prediction *p, struct err *e);
 void prediction_release(struct prediction *p);
 
-/* The line that pred.py would write, without its end; "_id" behind where there is one. */
-void prediction_put(const struct prediction *p, struct buf *out);
-/* ["a", "b"] as Python's json writes it, or null. */
+/* As Python's json.dumps(ensure_ascii=False) writes them, and so pred.py: a string, and
+ * ["a", "b"], or null where list is NULL. */
+void prediction_put_string(struct text t, struct buf *out);
 void prediction_put_list(const struct text *list, size_t n, struct buf *out);
 
 #endif
