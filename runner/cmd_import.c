@@ -21,7 +21,7 @@ const struct command cmd_import = {
              "  -e              these are answers to LongBench-E\n"
              "  --db PATH       the database (kvlab.db), made where there is none\n\n"
              "A folder that is there already adds nothing. kvlab report table --experiment\n"
-             "imports shows what was imported.",
+             "imports (-e: imports_e) shows what was imported.",
     .run = import,
 };
 

@@ -73,10 +73,11 @@ static int put_protocol(struct import *m, struct err *e)
 
 static int put_experiment(struct import *m, struct err *e)
 {
-    static const char config[] = "{\"name\":\"" IMPORT_EXPERIMENT "\"}";
-    char hash[SHA256_HEX];
+    const char *name = m->r->with_e ? IMPORT_EXPERIMENT_E : IMPORT_EXPERIMENT;
+    char hash[SHA256_HEX], config[64];
+    snprintf(config, sizeof config, "{\"name\":\"%s\"}", name);
     hash_sha256(text_of(config), hash);
-    struct store_experiment row = {IMPORT_EXPERIMENT, config, hash};
+    struct store_experiment row = {name, config, hash};
     return store_put_experiment(m->store, &row, &m->experiment, e);
 }
 

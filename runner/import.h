@@ -1,7 +1,8 @@
 /*
  * Predictions that others made, as a run of origin `import`: model and setting are the words they
  * are called by, a task is its name and metric (so that all imports share its column), and the run
- * is the content of the files. All imports belong to experiment `imports`.
+ * is the content of the files. All imports belong to experiment `imports`, those of LongBench-E to
+ * `imports_e`: they have other tasks.
  */
 #ifndef KVLAB_IMPORT_H
 #define KVLAB_IMPORT_H
@@ -9,7 +10,8 @@
 #include "harness/store/store.h"
 #include "runner/scoring.h"
 
-#define IMPORT_EXPERIMENT "imports"
+#define IMPORT_EXPERIMENT   "imports"
+#define IMPORT_EXPERIMENT_E "imports_e"
 
 struct import_request {
     const char *model, *setting;

@@ -44,9 +44,8 @@ static const struct task *find_exactly(const char *name)
 static void add_file(struct scoring *s, const char *file)
 {
     s->tasks = xrealloc(s->tasks, mem_size(s->n + 1, sizeof *s->tasks));
-    s->tasks[s->n++] = (struct scoring_task){.file = xstrdup(file),
-                                             .name = xstrndup(file, strcspn(file, ".")),
-                                             .all = {0, NAN, NAN}};
+    s->tasks[s->n++] = (struct scoring_task){
+        .file = xstrdup(file), .name = xstrndup(file, strcspn(file, ".")), .all = {0, NAN, NAN}};
     struct scoring_task *t = &s->tasks[s->n - 1];
     t->task = find_exactly(t->name);
 }
