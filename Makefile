@@ -13,6 +13,8 @@ Q        := $(if $(filter 1,$(V)),,@)
 GOLDEN   ?= ../shared/golden
 JOBS     ?= $(shell nproc)
 PREFIX   ?= /usr/local
+# What Debian's python3-jieba installs: dictionary and model of the Chinese segmentation.
+JIEBA    ?= /usr/lib/python3/dist-packages/jieba
 
 # Floating point is part of the results: no contraction, no fast-math, -O2.
 # kernels_avx2.c and kernels_avx512.c get their instruction sets below.
@@ -46,7 +48,8 @@ DIRS     := harness/base harness/store harness/tensor harness/kv harness/methods
             datasets metrics reports runner
 SRC      := $(wildcard $(addsuffix /*.c,$(DIRS)))
 CXXSRC   := $(wildcard $(addsuffix /*.cc,$(DIRS)))
-OBJ      := $(SRC:%.c=$(B)/%.o) $(CXXSRC:%.cc=$(B)/%.o)
+ASMSRC   := metrics/jieba_blob.S
+OBJ      := $(SRC:%.c=$(B)/%.o) $(CXXSRC:%.cc=$(B)/%.o) $(ASMSRC:%.S=$(B)/%.o)
 LIBOBJ   := $(filter-out $(B)/runner/main.o,$(OBJ))
 LIB      := $(B)/libkvlab.a
 
@@ -91,6 +94,24 @@ $(B)/%.o: %.cc $(B)/flags
 	@mkdir -p $(@D)
 	@echo "  CXX   $<"
 	$(Q)$(CXX) $(CXXFLAGS_ALL) -c -o $@ $<
+
+# jieba's data, compiled in. One file for all variants, its maker built without sanitizers.
+JIEBADATA := $(addprefix $(JIEBA)/,dict.txt finalseg/prob_start.py finalseg/prob_trans.py finalseg/prob_emit.py)
+JIEBAMAKE := metrics/tools/make_jieba.c $(patsubst %,harness/base/%.c,err file mem text utf8)
+build/gen/jieba.bin: $(JIEBAMAKE) metrics/jieba_data.h $(JIEBADATA)
+	@mkdir -p $(@D)
+	@echo "  GEN   $@"
+	$(Q)$(CC) -std=c11 -D_POSIX_C_SOURCE=200809L -O2 -I. $(CWARN) -o $(@D)/make_jieba.$$PPID $(JIEBAMAKE) -lm
+	$(Q)$(@D)/make_jieba.$$PPID $(JIEBA) $@; rc=$$?; rm -f $(@D)/make_jieba.$$PPID; exit $$rc
+
+$(JIEBADATA):
+	@echo "$@ is not there: make deps installs python3-jieba; elsewhere than Debian: make JIEBA=FOLDER" >&2
+	@exit 2
+
+$(B)/%.o: %.S build/gen/jieba.bin $(B)/flags
+	@mkdir -p $(@D)
+	@echo "  AS    $<"
+	$(Q)$(CC) -DJIEBA_BIN='"build/gen/jieba.bin"' -c -o $@ $<
 
 # The schema and what built the program are compiled in.
 $(B)/gen/schema.inc: harness/store/schema.sql

@@ -3,33 +3,12 @@
 #include <stdlib.h>
 
 #include "harness/base/mem.h"
+#include "metrics/difflib_int.h"
 
 enum { AUTOJUNK_FROM = 200 }; // shorter b has no popular characters
 
-/* Where an element of a occurs in b: positions first .. end - 1 of the index, ascending. */
-struct span {
-    size_t first, end;
-};
-
-/* Length of the run of equal elements that ends here, valid in one row of a only. */
-struct run {
-    size_t row, length;
-};
-
-struct range {
-    size_t alo, ahi, blo, bhi;
-};
-
-struct matcher {
-    const uint32_t *a, *b;
-    size_t na, nb;
-    size_t *position;  // [nb]: positions in b, grouped by element
-    struct span *span; // [na]: the group of each element of a, empty where popular or absent
-    struct run *run;   // [nb + 1]: of the run that ends at b[j] in [j + 1]
-    size_t row;        // number of the row in hand, never used twice
-    struct range *todo;
-    size_t n_todo, room;
-};
+/* More pairs of equal elements than this (some 100 MB of runs) are not listed at once. */
+enum { LIST_PAIRS = 2 << 20 };
 
 struct entry {
     uint32_t c;
@@ -74,7 +53,8 @@ static void matcher_init(struct matcher *m)
             s.end = s.first;
         m->span[i] = s;
     }
-    m->run = xcalloc(m->nb + 1, sizeof *m->run);
+    m->run[0] = xcalloc(m->nb + 1, sizeof **m->run);
+    m->run[1] = xcalloc(m->nb + 1, sizeof **m->run);
     free(all);
 }
 
@@ -82,55 +62,41 @@ static void matcher_release(struct matcher *m)
 {
     free(m->position);
     free(m->span);
-    free(m->run);
-    free(m->todo);
+    free(m->run[0]);
+    free(m->run[1]);
 }
 
-/* The part of a span that lies in blo .. bhi - 1. */
-static struct span clip(const struct matcher *m, struct span s, size_t blo, size_t bhi)
+/* First of the positions of s that is not below x. */
+static size_t first_from(const struct matcher *m, struct span s, size_t x)
 {
-    size_t lo = s.first, hi = s.end;
-    while (lo < hi) {
-        size_t mid = (lo + hi) / 2;
-        if (m->position[mid] < blo)
-            lo = mid + 1;
+    while (s.first < s.end) {
+        size_t mid = s.first + (s.end - s.first) / 2;
+        if (m->position[mid] < x)
+            s.first = mid + 1;
         else
-            hi = mid;
+            s.end = mid;
     }
-    for (s.first = lo; lo < s.end && m->position[lo] < bhi;)
-        lo++;
-    s.end = lo;
+    return s.first;
+}
+
+struct span difflib_clip(const struct matcher *m, size_t i, size_t blo, size_t bhi)
+{
+    struct span s = m->span[i];
+    s.first = first_from(m, s, blo);
+    s.end = first_from(m, s, bhi);
     return s;
 }
 
-struct block {
-    size_t i, j, size; // a[i ..] equals b[j ..] over size elements
-};
-
-/* The longest block that popular elements take no part in: the earliest in a, then in b. */
-static struct block find_core(struct matcher *m, const struct range *r)
+size_t difflib_run(struct matcher *m, size_t j)
 {
-    struct block best = {r->alo, r->blo, 0};
-    m->row++; // a gap, so that no run reaches over from another range
-    for (size_t i = r->alo; i < r->ahi; i++) {
-        size_t row = ++m->row, best_before = best.size;
-        struct span s = clip(m, m->span[i], r->blo, r->bhi);
-        /* Downwards, so that run[j] is still that of the row before when run[j + 1] is written.
-         * >= within a row then leaves the leftmost of its longest. */
-        for (size_t p = s.end; p-- > s.first;) {
-            size_t j = m->position[p];
-            size_t k = (m->run[j].row == row - 1 ? m->run[j].length : 0) + 1;
-            m->run[j + 1] = (struct run){row, k};
-            if (k > best_before && k >= best.size)
-                best = (struct block){i + 1 - k, j + 1 - k, k};
-        }
-    }
-    return best;
+    const struct run *before = &m->run[(m->row - 1) & 1][j];
+    size_t length = (before->row == m->row - 1 ? before->length : 0) + 1;
+    m->run[m->row & 1][j + 1] = (struct run){m->row, length};
+    return length;
 }
 
-static struct block find_longest(struct matcher *m, const struct range *r)
+struct block difflib_extend(const struct matcher *m, const struct range *r, struct block x)
 {
-    struct block x = find_core(m, r);
     while (x.i > r->alo && x.j > r->blo && m->a[x.i - 1] == m->b[x.j - 1])
         x.i--, x.j--, x.size++;
     while (x.i + x.size < r->ahi && x.j + x.size < r->bhi &&
@@ -139,31 +105,69 @@ static struct block find_longest(struct matcher *m, const struct range *r)
     return x;
 }
 
-static void push(struct matcher *m, struct range r)
+/* The longest block that popular elements take no part in: the earliest in a, then in b. */
+static struct block find_core(struct matcher *m, const struct range *r)
+{
+    struct block best = {r->alo, r->blo, 0};
+    m->row++; // a gap, so that no run reaches over from another range
+    for (size_t i = r->alo; i < r->ahi; i++) {
+        struct span s = difflib_clip(m, i, r->blo, r->bhi);
+        m->row++;
+        for (size_t p = s.first; p < s.end; p++) {
+            size_t j = m->position[p], k = difflib_run(m, j);
+            if (k > best.size)
+                best = (struct block){i + 1 - k, j + 1 - k, k};
+        }
+    }
+    return best;
+}
+
+static size_t count_pairs(const struct matcher *m, const struct range *r)
+{
+    size_t n = 0;
+    for (size_t i = r->alo; i < r->ahi; i++) {
+        struct span s = difflib_clip(m, i, r->blo, r->bhi);
+        n += s.end - s.first;
+    }
+    return n;
+}
+
+/* Ranges still to do. */
+struct ranges {
+    struct range *list;
+    size_t n, room;
+};
+
+static void push(struct ranges *todo, struct range r)
 {
     if (r.alo == r.ahi || r.blo == r.bhi)
         return;
-    if (m->n_todo == m->room) {
-        m->room = m->room ? 2 * m->room : 16;
-        m->todo = xrealloc(m->todo, mem_size(m->room, sizeof *m->todo));
+    if (todo->n == todo->room) {
+        todo->room = todo->room ? 2 * todo->room : 16;
+        todo->list = xrealloc(todo->list, mem_size(todo->room, sizeof *todo->list));
     }
-    m->todo[m->n_todo++] = r;
+    todo->list[todo->n++] = r;
 }
 
-/* Elements in all matching blocks. */
+/* Elements in all matching blocks: as the official code does it while there are too many pairs to
+ * list, then range by range. */
 static size_t matching(struct matcher *m)
 {
+    struct ranges todo = {0};
     size_t total = 0;
-    push(m, (struct range){0, m->na, 0, m->nb});
-    while (m->n_todo) {
-        struct range r = m->todo[--m->n_todo];
-        struct block x = find_longest(m, &r);
-        if (!x.size)
+    push(&todo, (struct range){0, m->na, 0, m->nb});
+    while (todo.n) {
+        struct range r = todo.list[--todo.n];
+        if (count_pairs(m, &r) <= LIST_PAIRS) {
+            total += difflib_matching(m, &r);
             continue;
+        }
+        struct block x = difflib_extend(m, &r, find_core(m, &r));
         total += x.size;
-        push(m, (struct range){r.alo, x.i, r.blo, x.j});
-        push(m, (struct range){x.i + x.size, r.ahi, x.j + x.size, r.bhi});
+        push(&todo, (struct range){r.alo, x.i, r.blo, x.j});
+        push(&todo, (struct range){x.i + x.size, r.ahi, x.j + x.size, r.bhi});
     }
+    free(todo.list);
     return total;
 }
 
@@ -171,7 +175,7 @@ double difflib_ratio(const uint32_t *a, size_t na, const uint32_t *b, size_t nb)
 {
     if (na + nb == 0)
         return 1;
-    struct matcher m = {.a = a, .b = b, .na = na, .nb = nb};
+    struct matcher m = {.a = a, .b = b, .na = na, .nb = nb, .row = 1};
     matcher_init(&m);
     size_t total = matching(&m);
     matcher_release(&m);

@@ -1,11 +1,14 @@
 #include "metrics/rouge_l.h"
 
-#include <assert.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "harness/base/mem.h"
+#include "metrics/lcs.h"
 #include "metrics/words.h"
+
+enum { ROWS_BYTES = 8 << 20 }; // of a group of sentences, where it has more than one
 
 /* A text as sentences of word numbers; equal words of both texts have one number. */
 struct sentences {
@@ -101,82 +104,176 @@ static size_t count_distinct(const struct sentences *s, size_t n_ids)
     return n;
 }
 
-/* One sentence pair: reference x, prediction y, and T[i][j] = length of the longest common
- * subsequence of x[..i] and y[..j], kept as (nx + 1) rows of ny + 1. */
-struct pair {
-    const uint32_t *x, *y;
-    size_t nx, ny;
-    uint16_t *table; // grown, never shrunk: one table serves all pairs
-    size_t room;
+/* The tables of one reference sentence against a group of sentences of the prediction. */
+struct tables {
+    struct lcs_index index; // of the group, a gap after every sentence
+    uint64_t *row;          // [nx + 1][index.words]
+    const uint32_t *x;
+    size_t nx;
 };
 
-static void fill_table(struct pair *p)
+/* What the walks have found, over all pairs. */
+struct found {
+    bool *seen;
+    size_t n, most; // distinct words; that both texts have
+    size_t max_calls;
+};
+
+static size_t length_of(const struct sentences *s, size_t i)
 {
-    size_t width = p->ny + 1, cells = mem_size(p->nx + 1, width);
-    if (cells > p->room) {
-        p->table = xrealloc(p->table, mem_size(cells, sizeof *p->table));
-        p->room = cells;
+    return s->start[i + 1] - s->start[i];
+}
+
+static size_t longest(const struct sentences *s)
+{
+    size_t most = 0;
+    for (size_t i = 0; i < s->n; i++)
+        most = length_of(s, i) > most ? length_of(s, i) : most;
+    return most;
+}
+
+static bool is_set(const uint64_t *row, size_t bit)
+{
+    return row[bit / 64] >> bit % 64 & 1;
+}
+
+/* Whether the pair has any word in common: a clear bit among n in the last row. */
+static bool any_clear(const uint64_t *row, size_t bit, size_t n)
+{
+    for (size_t end = bit + n; bit < end;) {
+        size_t step = 64 - bit % 64 < end - bit ? 64 - bit % 64 : end - bit;
+        uint64_t mask = (step == 64 ? ~(uint64_t)0 : ((uint64_t)1 << step) - 1) << bit % 64;
+        if (~row[bit / 64] & mask)
+            return true;
+        bit += step;
     }
-    assert(p->table);
-    for (size_t j = 0; j <= p->ny; j++)
-        p->table[j] = 0;
-    for (size_t i = 1; i <= p->nx; i++) {
-        uint16_t *row = p->table + i * width;
-        const uint16_t *above = row - width;
-        row[0] = 0;
-        for (size_t j = 1; j <= p->ny; j++) {
-            uint16_t longer = above[j] > row[j - 1] ? above[j] : row[j - 1];
-            row[j] = p->x[i - 1] == p->y[j - 1] ? (uint16_t)(above[j - 1] + 1) : longer;
-        }
-    }
+    return false;
 }
 
 /* The package's recursive walk from the end of the table, as a loop that counts the calls. Which
- * way it turns on a tie decides which words are found, and so the union. */
-static int walk_back(const struct pair *p, size_t max_calls, bool *seen, size_t *found)
+ * way it turns on a tie decides which words are found, and so the union. y begins at bit `base`. */
+static int walk_back(const struct tables *t, const uint32_t *y, size_t ny, size_t base,
+                     struct found *f)
 {
-    size_t i = p->nx, j = p->ny, calls = 1, width = p->ny + 1;
+    size_t i = t->nx, j = ny, calls = 1;
+    const uint64_t *row = t->row + i * t->index.words;
+    if (!any_clear(row, base, ny))
+        return ny >= f->max_calls ? -1 : 0; // straight to the left
     for (; i > 0 && j > 0; calls++) {
-        if (calls == max_calls)
+        if (calls == f->max_calls)
             return -1;
-        if (p->x[i - 1] == p->y[j - 1]) {
-            *found += mark(seen, &p->x[i - 1], 1);
-            i--, j--;
-        } else if (p->table[(i - 1) * width + j] > p->table[i * width + j - 1]) {
-            i--;
-        } else {
+        if (t->x[i - 1] == y[j - 1]) {
+            f->n += mark(f->seen, &t->x[i - 1], 1);
             j--;
+        } else if (is_set(row, base + j - 1)) {
+            j--;
+            continue;
         }
+        i--;
+        row -= t->index.words;
     }
     return 0;
+}
+
+static void fill_rows(struct tables *t)
+{
+    size_t words = t->index.words;
+    memcpy(t->row, t->index.live, words * sizeof *t->row);
+    for (size_t i = 0; i < t->nx; i++)
+        lcs_next_row(&t->index, t->x[i], t->row + i * words, t->row + (i + 1) * words);
+}
+
+/* A reference sentence against sentences first .. end - 1 of the prediction. Where all words that
+ * can be found are, only the pairs matter that may pass the limit, for a walk has at most nx + ny
+ * calls. */
+static int walk_group(struct tables *t, const struct sentences *p, size_t first, size_t end,
+                      size_t longest_y, struct found *f)
+{
+    bool filled = false;
+    if (f->n == f->most && t->nx + longest_y <= f->max_calls)
+        return 0;
+    for (size_t h = first; h < end; h++) {
+        size_t base = p->start[h] - p->start[first] + (h - first), ny = length_of(p, h);
+        if (f->n == f->most && t->nx + ny <= f->max_calls)
+            continue;
+        if (!filled)
+            fill_rows(t);
+        filled = true;
+        if (walk_back(t, p->id + p->start[h], ny, base, f))
+            return -1;
+    }
+    return 0;
+}
+
+/* Sentences first .. end - 1 one after the other, a gap behind each. */
+static void index_group(struct lcs_index *ix, const struct sentences *p, size_t first, size_t end,
+                        size_t n_ids)
+{
+    size_t n = p->start[end] - p->start[first] + (end - first), at = 0;
+    uint32_t *y = xmalloc(mem_size(n + 1, sizeof *y));
+    for (size_t h = first; h < end; h++) {
+        for (size_t j = p->start[h]; j < p->start[h + 1]; j++)
+            y[at++] = p->id[j];
+        y[at++] = LCS_GAP;
+    }
+    lcs_index_init(ix, y, n, n_ids);
+    free(y);
+}
+
+/* End of the group that begins with a sentence: as many as keep the rows small, at least one. */
+static size_t group_end(const struct sentences *p, size_t first, size_t longest_x)
+{
+    size_t room = ROWS_BYTES / sizeof(uint64_t) / (longest_x + 1) * 64, end = first + 1;
+    while (end < p->n && p->start[end + 1] - p->start[first] + (end + 1 - first) < room)
+        end++;
+    return end;
+}
+
+static int walk_all(const struct sentences *truth, const struct sentences *prediction, size_t n_ids,
+                    struct found *f)
+{
+    size_t longest_x = longest(truth), longest_y = longest(prediction);
+    /* Every call shortens at least one side: the shorter one alone may be too long. After this, one
+     * side of every table is short, and its rows are of a size that follows from the other. */
+    if (longest_x >= f->max_calls && longest_y >= f->max_calls)
+        return -1;
+    int rc = 0;
+    for (size_t first = 0, end; first < prediction->n && !rc; first = end) {
+        struct tables t;
+        end = group_end(prediction, first, longest_x);
+        index_group(&t.index, prediction, first, end, n_ids);
+        t.row = xmalloc(mem_size(mem_size(longest_x + 1, t.index.words), sizeof *t.row));
+        for (size_t r = 0; r < truth->n && !rc; r++) {
+            t.x = truth->id + truth->start[r];
+            t.nx = length_of(truth, r);
+            rc = walk_group(&t, prediction, first, end, longest_y, f);
+        }
+        free(t.row);
+        lcs_index_release(&t.index);
+    }
+    return rc;
+}
+
+/* Words of b that a does not have. */
+static size_t count_fresh(const struct sentences *a, const struct sentences *b, size_t n_ids)
+{
+    bool *seen = xcalloc(n_ids, sizeof *seen);
+    mark(seen, a->id, a->words.n);
+    size_t n = mark(seen, b->id, b->words.n);
+    free(seen);
+    return n;
 }
 
 /* Size of the union of all pairs' words in *found; -1 where the recursion limit is hit. */
 static int union_lcs(const struct sentences *truth, const struct sentences *prediction,
                      size_t n_ids, size_t max_calls, size_t *found)
 {
-    bool *seen = xcalloc(n_ids, sizeof *seen);
-    struct pair p = {0};
-    int rc = 0;
-    *found = 0;
-    for (size_t r = 0; r < truth->n && !rc; r++) {
-        for (size_t h = 0; h < prediction->n && !rc; h++) {
-            p.x = truth->id + truth->start[r];
-            p.nx = truth->start[r + 1] - truth->start[r];
-            p.y = prediction->id + prediction->start[h];
-            p.ny = prediction->start[h + 1] - prediction->start[h];
-            /* Every call shortens at least one side: the shorter one alone may be too long, and
-             * this keeps the table small and its entries within 16 bits. */
-            if ((p.nx < p.ny ? p.nx : p.ny) >= max_calls) {
-                rc = -1;
-                break;
-            }
-            fill_table(&p);
-            rc = walk_back(&p, max_calls, seen, found);
-        }
-    }
-    free(p.table);
-    free(seen);
+    struct found f = {.max_calls = max_calls};
+    f.most = count_distinct(prediction, n_ids) - count_fresh(truth, prediction, n_ids);
+    f.seen = xcalloc(n_ids, sizeof *f.seen);
+    int rc = walk_all(truth, prediction, n_ids, &f);
+    *found = f.n;
+    free(f.seen);
     return rc;
 }
 

@@ -8,6 +8,7 @@
 #include "harness/base/json.h"
 #include "harness/base/log.h"
 #include "harness/base/mem.h"
+#include "metrics/jieba.h"
 #include "metrics/metric.h"
 #include "runner/command.h"
 
@@ -20,25 +21,19 @@ const struct command cmd_metric = {
              "  FILE   JSON lines {\"prediction\": TEXT, \"ground_truth\": TEXT,\n"
              "         \"all_classes\": null or [TEXT, ...]}; other keys are ignored\n"
              "  prints one score a line with 17 digits, nan where the official code raises;\n"
-             "  kvlab list metrics shows the names",
+             "  kvlab list metrics shows the names\n"
+             "usage: kvlab metric jieba_cut < FILE\n"
+             "  FILE   JSON lines {\"text\": TEXT}\n"
+             "  prints the words of each as a JSON array, as the Chinese metrics see them",
     .run = run,
 };
 
-/* Scores are kept until all input is read: wrong input then prints nothing. */
-struct scores {
-    double *x;
-    size_t n, cap;
+/* Output is kept until all input is read: wrong input then prints nothing. */
+struct job {
+    const struct metric *metric; // NULL: words are wanted
+    struct buf out;
     int failed; // items without a score
 };
-
-static void scores_add(struct scores *s, double x)
-{
-    if (s->n == s->cap) {
-        s->cap = s->cap ? 2 * s->cap : 256;
-        s->x = xrealloc(s->x, mem_size(s->cap, sizeof *s->x));
-    }
-    s->x[s->n++] = x;
-}
 
 /* *classes stays NULL where all_classes is absent or null; else the caller frees it. */
 static int read_classes(const struct json *line, struct text **classes, size_t *n, struct err *e)
@@ -78,9 +73,29 @@ static int score_record(const struct metric *m, const struct json *line, double 
     return rc;
 }
 
-static int score_line(const struct metric *m, struct text line, double *out, struct err *e)
+static int cut_record(const struct json *line, struct buf *out, struct err *e)
+{
+    struct words tokens = {0};
+    if (json_type(line) != JSON_OBJECT)
+        return err_user(e, "%s, must be an object", json_type_name(json_type(line)));
+    const struct json *text = json_need(line, "text", JSON_STRING, e);
+    if (!text)
+        return -1;
+    jieba_cut(json_string(text), &tokens);
+    buf_char(out, '[');
+    for (size_t i = 0; i < tokens.n; i++) {
+        buf_str(out, i ? ", " : "");
+        json_put_string(out, tokens.word[i]);
+    }
+    buf_str(out, "]\n");
+    words_release(&tokens);
+    return 0;
+}
+
+static int do_line(struct job *job, struct text line, struct err *e)
 {
     static const char only_line[] = "line 1, "; // the caller says which it is in the file
+    double x = NAN;
     struct json *j = json_read(line, e);
     if (!j) {
         size_t n = sizeof only_line - 1;
@@ -88,13 +103,15 @@ static int score_line(const struct metric *m, struct text line, double *out, str
             memmove(e->msg, e->msg + n, strlen(e->msg + n) + 1);
         return -1;
     }
-    int rc = score_record(m, j, out, e);
+    int rc = job->metric ? score_record(job->metric, j, &x, e) : cut_record(j, &job->out, e);
     json_free(j);
+    if (job->metric)
+        buf_printf(&job->out, "%.17g\n", rc ? NAN : x);
     return rc;
 }
 
 /* An item that has no score becomes nan and a message; anything else that is wrong ends it. */
-static int score_file(const struct metric *m, FILE *f, struct scores *s, struct err *e)
+static int do_file(struct job *job, FILE *f, struct err *e)
 {
     char *line = NULL;
     size_t room = 0, number = 0;
@@ -102,20 +119,17 @@ static int score_file(const struct metric *m, FILE *f, struct scores *s, struct 
     int rc = 0;
     errno = 0;
     while (!rc && (n = getline(&line, &room, f)) >= 0) {
-        double x = NAN;
         number++;
         n -= n > 0 && line[n - 1] == '\n';
-        if (score_line(m, (struct text){line, (size_t)n}, &x, e)) {
-            err_in(e, "standard input, line %zu", number);
-            if (e->class == ERR_ITEM) {
-                x = NAN;
-                s->failed++;
-                log_failure(e);
-            } else {
-                rc = -1;
-            }
+        if (!do_line(job, (struct text){line, (size_t)n}, e))
+            continue;
+        err_in(e, "standard input, line %zu", number);
+        if (e->class == ERR_ITEM) {
+            job->failed++;
+            log_failure(e);
+        } else {
+            rc = -1;
         }
-        scores_add(s, x);
     }
     free(line);
     if (!rc && ferror(f))
@@ -123,11 +137,9 @@ static int score_file(const struct metric *m, FILE *f, struct scores *s, struct 
     return rc;
 }
 
-static int print_scores(const struct scores *s, struct err *e)
+static int print(const struct buf *out, struct err *e)
 {
-    for (size_t i = 0; i < s->n; i++)
-        printf("%.17g\n", s->x[i]);
-    if (fflush(stdout) || ferror(stdout))
+    if (fwrite(out->s, 1, out->n, stdout) != out->n || fflush(stdout))
         return err_system(e, "standard output: %s", strerror(errno));
     return 0;
 }
@@ -137,15 +149,19 @@ static int run(int argc, char **argv)
     struct err e;
     const char *name = NULL;
     int n;
-    struct scores s = {0};
+    struct job job = {0};
     const struct flag flags[] = {{0}};
     int rc = command_flags(&cmd_metric, argc, argv, flags, &name, 1, &n, &e);
     if (rc > 0)
         return 0;
     if (!rc && !n)
         rc = err_user(&e, "metric: which one? (kvlab list metrics shows them)");
-    const struct metric *m = rc ? NULL : metric_find(name, &e);
-    rc = !m || score_file(m, stdin, &s, &e) || print_scores(&s, &e) ? log_failure(&e) : 0;
-    free(s.x);
-    return rc ? rc : s.failed ? ERR_ITEM : 0;
+    if (!rc && strcmp(name, "jieba_cut") != 0) {
+        job.metric = metric_find(name, &e);
+        rc = job.metric ? 0 : -1;
+    }
+    buf_init(&job.out);
+    rc = rc || do_file(&job, stdin, &e) || print(&job.out, &e) ? log_failure(&e) : 0;
+    buf_release(&job.out);
+    return rc ? rc : job.failed ? ERR_ITEM : 0;
 }
