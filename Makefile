@@ -191,7 +191,7 @@ golden:
 	+@$(INNER) $(B)/golden
 	@$(B)/golden $(GOLDEN)
 
-## bench: kernels against their plain twins and against BLAS, as ratios
+## bench: kernels, products, scoring and the model, side by side as ratios
 bench: kvlab
 	@./kvlab bench
 

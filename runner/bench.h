@@ -36,6 +36,7 @@ void bench_compare(struct bench *b, const char *group, const struct bench_pair *
 /* The groups; each is one file. */
 void bench_kernels(struct bench *b);
 void bench_gemm(struct bench *b);
+void bench_score(struct bench *b);
 int bench_model(struct bench *b, struct err *e);
 /* Whether the model can be measured: asked before the first measurement. */
 int bench_model_check(const struct bench *b, struct err *e);

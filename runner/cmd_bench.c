@@ -16,21 +16,25 @@ static int run(int argc, char **argv);
 
 const struct command cmd_bench = {
     .name = "bench",
-    .summary = "speed of kernels, products and the model, as ratios side by side",
-    .usage =
-        "bench [--only kernels|gemm|model] [--model NAME|DIR] [--threads N] [--quick] [--json]",
+    .summary = "speed of kernels, products, scoring and the model, side by side",
+    .usage = "bench [--only kernels|gemm|score|model] [--model NAME|DIR] [--threads N] [--quick] "
+             "[--json]",
     .run = run,
 };
 
-static int choose_parts(const char *only, bool on[3], struct err *e)
+enum { KERNELS, GEMM, SCORE, MODEL, PARTS };
+
+static int choose_parts(const char *only, bool on[PARTS], struct err *e)
 {
-    static const char *const names[] = {"kernels", "gemm", "model"};
+    static const char *const names[] = {"kernels", "gemm", "score", "model"};
     bool found = !only;
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < PARTS; i++) {
         on[i] = !only || !strcmp(only, names[i]);
         found |= on[i];
     }
-    return found ? 0 : err_user(e, "bench: --only is '%s', must be kernels, gemm or model", only);
+    return found
+               ? 0
+               : err_user(e, "bench: --only is '%s', must be kernels, gemm, score or model", only);
 }
 
 static void print_end(const struct bench *b)
@@ -60,7 +64,7 @@ static int run(int argc, char **argv)
     struct err e;
     const char *only = NULL, *model = NULL, *threads = NULL, *rest[1];
     int json = 0, quick = 0, n_rest;
-    bool on[3];
+    bool on[PARTS];
     long n = sysconf(_SC_NPROCESSORS_ONLN);
     struct model_spec spec;
     const struct flag flags[] = {
@@ -78,14 +82,16 @@ static int run(int argc, char **argv)
                       .sample_seconds = quick ? 0.005 : 0.05,
                       .model_dir = spec.dir,
                       .json = json};
-    if (on[2] && bench_model_check(&b, &e))
+    if (on[MODEL] && bench_model_check(&b, &e))
         return log_failure(&e);
     buf_init(&b.rows);
-    if (on[0])
+    if (on[KERNELS])
         bench_kernels(&b);
-    if (on[1])
+    if (on[GEMM])
         bench_gemm(&b);
-    rc = on[2] ? bench_model(&b, &e) : 0;
+    if (on[SCORE])
+        bench_score(&b);
+    rc = on[MODEL] ? bench_model(&b, &e) : 0;
     if (!rc)
         print_end(&b);
     buf_release(&b.rows);

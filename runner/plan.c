@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "datasets/prediction.h"
 #include "harness/base/log.h"
 #include "runner/build_info.h"
 #include "runner/identity.h"
@@ -116,6 +117,32 @@ static int put_task(struct plan *p, struct store *s, struct plan_task *t, struct
     return store_put_task(s, &row, &t->id, e);
 }
 
+/* Once for all settings: export and rescoring need it. */
+static int put_sample(struct store *s, const struct sample *p, struct err *e)
+{
+    struct buf answers, classes;
+    buf_init(&answers);
+    buf_init(&classes);
+    prediction_put_list(p->answers, p->n_answers, &answers);
+    prediction_put_list(p->classes, p->n_classes, &classes);
+    struct store_sample row = {p->hash, text_buf(&answers), {NULL, 0}, p->length};
+    if (p->classes)
+        row.classes = text_buf(&classes);
+    int rc = store_put_sample(s, &row, e);
+    buf_release(&answers);
+    buf_release(&classes);
+    return rc;
+}
+
+static int put_samples(struct plan *p, struct store *s, struct err *e)
+{
+    for (int t = 0; t < p->x->n_tasks; t++)
+        for (size_t i = 0; i < p->tasks[t].samples.n; i++)
+            if (put_sample(s, &p->tasks[t].samples.list[i], e))
+                return -1;
+    return 0;
+}
+
 static int put_jobs(struct plan *p, struct store *s, const int64_t *runs, struct err *e)
 {
     size_t most = 0;
@@ -155,7 +182,7 @@ static int put_all(struct plan *p, struct store *s, int threads, struct err *e)
         if (identity_put_run(&p->known, p->x, &id, s, &runs[k], e))
             return -1;
     }
-    return put_jobs(p, s, runs, e);
+    return put_samples(p, s, e) || put_jobs(p, s, runs, e) ? -1 : 0;
 }
 
 int plan_store(struct plan *p, struct store *s, int threads, struct err *e)

@@ -116,6 +116,13 @@ CREATE TABLE experiment_run (
     PRIMARY KEY (experiment, run)
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE sample (
+    hash TEXT PRIMARY KEY,
+    answers TEXT NOT NULL,
+    classes TEXT,
+    length INTEGER
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE job (
     id INTEGER PRIMARY KEY,
     identity TEXT NOT NULL UNIQUE,
@@ -401,6 +408,11 @@ INSERT INTO docs VALUES
 ('job', 'kv_basis', 'of kv_bytes; counted: size of the packed records; held: memory really held'),
 ('job', 'kv_read_bytes', 'bytes of the cache that the decode steps read, summed'),
 ('job', 'kv_read_full_bytes', 'what the same steps would read of a full f16 cache'),
+('sample', '', 'what a record is scored by, once for all runs'),
+('sample', 'hash', 'sample_hash in job'),
+('sample', 'answers', 'reference answers, a JSON array of strings'),
+('sample', 'classes', 'all_classes, a JSON array of strings; NULL where the record has none'),
+('sample', 'length', 'as recorded, in words or characters; NULL: not known'),
 ('experiment_job', '', 'which jobs an experiment asked for'),
 ('experiment_job', 'experiment', 'id in experiment'),
 ('experiment_job', 'job', 'id in job'),

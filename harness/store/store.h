@@ -144,6 +144,14 @@ int store_put_experiment(struct store *s, const struct store_experiment *x, int6
                          struct err *e);
 int store_put_run(struct store *s, const struct store_run *r, int64_t *id, struct err *e);
 
+/* What a record is scored by, once for all settings and models; hash is that of its jobs. */
+struct store_sample {
+    const char *hash;
+    struct text answers, classes; // JSON arrays of strings; classes.s NULL where there are none
+    long length;                  // STORE_NONE: not known
+};
+int store_put_sample(struct store *s, const struct store_sample *p, struct err *e);
+
 /* ---- jobs ---- */
 
 struct store_job {
@@ -231,6 +239,12 @@ struct store_result {
  * is no longer this process's (another one took it over): then nothing is changed. */
 int store_finish(struct store *s, int64_t job, int64_t build, const struct store_result *r,
                  const struct store_score *scores, int n_scores, bool *kept, struct err *e);
+
+/* A job that was planned in the same transaction has this prediction, made elsewhere: it has no
+ * build. */
+int store_put_imported(struct store *s, int64_t job, struct text prediction, struct err *e);
+/* *id is 0 where there is none. */
+int store_find_run(struct store *s, const char *identity, int64_t *id, struct err *e);
 
 /* One more score of a stored prediction; one that is there stays. */
 int store_put_score(struct store *s, int64_t job, const struct store_score *score, struct err *e);
