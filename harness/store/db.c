@@ -14,6 +14,8 @@
 
 #include "harness/base/file.h"
 #include "harness/base/mem.h"
+#include "harness/base/regex.h"
+#include "harness/base/utf8.h"
 
 enum { BUSY_MS = 30000 };
 
@@ -159,6 +161,37 @@ static int connect(struct db *db, enum db_mode mode)
     return rc;
 }
 
+static void free_regex(void *r)
+{
+    regex_free(r);
+}
+
+/* text REGEXP pattern, which SQLite has the syntax for but no function: PCRE2 in UTF mode. */
+static void sql_regexp(sqlite3_context *c, int n, sqlite3_value **v)
+{
+    struct regex *r = sqlite3_get_auxdata(c, 0);
+    const char *pattern = (const char *)sqlite3_value_text(v[0]);
+    struct text t = {(const char *)sqlite3_value_text(v[1]), (size_t)sqlite3_value_bytes(v[1])};
+    struct regex_match m;
+    struct err e;
+    bool made = !r;
+    (void)n;
+    if (!pattern || !t.s)
+        return; // NULL
+    if (made && !(r = regex_new(pattern, &e))) {
+        sqlite3_result_error(c, e.msg, -1);
+        return;
+    }
+    int found = utf8_invalid_at(t) < t.n ? -1 : regex_find(r, t, 0, &m);
+    if (found < 0)
+        sqlite3_result_error(c, "REGEXP: text that is not UTF-8, or a search that takes too long",
+                             -1);
+    else
+        sqlite3_result_int(c, found);
+    if (made) // kept for the other rows; SQLite frees it
+        sqlite3_set_auxdata(c, 0, r, free_regex);
+}
+
 int db_open(const char *path, enum db_mode mode, struct db **out, struct err *e)
 {
     if (check_path(path, mode, e))
@@ -172,6 +205,8 @@ int db_open(const char *path, enum db_mode mode, struct db **out, struct err *e)
     if (rc == SQLITE_OK) {
         sqlite3_extended_result_codes(db->h, 1);
         sqlite3_busy_timeout(db->h, BUSY_MS);
+        sqlite3_create_function(db->h, "regexp", 2, SQLITE_UTF8 | SQLITE_DETERMINISTIC, NULL,
+                                sql_regexp, NULL, NULL);
         rc = sqlite3_exec(db->h,
                           "PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF; "
                           "PRAGMA synchronous = FULL",

@@ -54,7 +54,8 @@ static void ranges_of_random_numbers(void **state)
 static void matches_and_groups(void **state)
 {
     (void)state;
-    struct regex *r = regex_new("(\\d+)(x)?(y)");
+    struct err e;
+    struct regex *r = regex_new("(\\d+)(x)?(y)", &e);
     struct regex_match m;
     struct text t = {"\xc3\xa9\0 12y 3xy", 11};
     assert_true(regex_find(r, t, 0, &m));
@@ -72,11 +73,26 @@ static void matches_and_groups(void **state)
     regex_free(r);
 }
 
+static void mistakes_in_patterns(void **state)
+{
+    (void)state;
+    struct err e;
+    struct regex_match m;
+    assert_null(regex_new("a(b", &e));
+    assert_int_equal(e.class, ERR_USER);
+    assert_non_null(strstr(e.msg, "'a(b'"));
+    struct regex *r = regex_new("^(a+)+$", &e); // needs 2^n steps on n a's and a b
+    assert_int_equal(regex_find(r, text_of("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab"), 0, &m),
+                     -1);
+    regex_free(r);
+}
+
 /* A point is a code point, not a byte. */
 static void matching_is_on_code_points(void **state)
 {
     (void)state;
-    struct regex *r = regex_new("^..$");
+    struct err e;
+    struct regex *r = regex_new("^..$", &e);
     struct regex_match m;
     assert_true(regex_find(r, text_of("\xe4\xb8\xad\xc3\xa9"), 0, &m));
     assert_false(regex_find(r, text_of("\xe4\xb8\xad"), 0, &m));
@@ -151,6 +167,7 @@ int main(void)
         cmocka_unit_test(ranges_of_random_numbers),
         cmocka_unit_test(matches_and_groups),
         cmocka_unit_test(matching_is_on_code_points),
+        cmocka_unit_test(mistakes_in_patterns),
         cmocka_unit_test(spans_of_time),
         cmocka_unit_test(clocks),
         cmocka_unit_test(memory),
