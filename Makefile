@@ -140,6 +140,15 @@ $(B)/fuzz/%: $(B)/tests/fuzz/%.o $(B)/tests/fuzz/driver.o $(LIB)
 	@echo "  LD    $@"
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS)
 
+## fuzz-NAME: libFuzzer (clang) on tests/fuzz/fuzz_NAME.c, from its corpus; SECS=60
+fuzz-%: build/gen/jieba.bin
+	+@$(INNER) CC=clang VARIANT=asan CFLAGS=-fsanitize=fuzzer-no-link B=build/fuzz build/fuzz/libkvlab.a
+	$(Q)clang $(CFLAGS_ALL) -Wno-unused-command-line-argument -fsanitize=address,undefined,fuzzer \
+	    -o build/fuzz/fuzz_$* tests/fuzz/fuzz_$*.c tests/fuzz/libfuzzer.c build/fuzz/libkvlab.a $(LIBS)
+	@mkdir -p build/fuzz/corpus_$*
+	build/fuzz/fuzz_$* -max_total_time=$(or $(SECS),60) -timeout=5 -artifact_prefix=build/fuzz/ \
+	    build/fuzz/corpus_$* tests/fuzz/corpus/$*
+
 # Jobs of an inner make: those of the outer one where it was given a number.
 INNER     = $(MAKE) --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j$(JOBS))
 

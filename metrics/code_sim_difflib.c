@@ -1,4 +1,9 @@
-/* Code completion: code_sim_score with fuzzywuzzy on Python's difflib (no python-Levenshtein). */
+/*
+ * Code completion: code_sim_score with fuzzywuzzy on Python's difflib (no python-Levenshtein).
+ * Source: code_sim_score of LongBench's metrics.py. Formula: 2 * (matching) / (sum of lengths) of
+ * the first line of code and the answer, in whole percents, ties to even. Range: 0 to 1 by
+ * hundredths.
+ */
 #include "metrics/code_sim.h"
 #include "metrics/difflib.h"
 #include "metrics/metric.h"

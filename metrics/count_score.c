@@ -1,4 +1,8 @@
-/* Passage count: the share of the numbers in the prediction that are, as strings, the answer. */
+/*
+ * Passage count: the share of the numbers in the prediction that are, as strings, the answer.
+ * Source: count_score of LongBench's metrics.py. Formula: right / all, 0 without numbers. Range: 0
+ * to 1.
+ */
 #include "metrics/metric.h"
 #include "metrics/numbers.h"
 

@@ -27,8 +27,8 @@ struct solver {
     struct matcher *m;
     struct range all;
     struct candidate *run;
-    size_t n, room;
-    ptrdiff_t *head; // [longest + 1]: the last put in of a length
+    size_t n, room, listed; // of these, those that list_runs() put in
+    ptrdiff_t *head;        // [longest + 1]: the last put in of a length
     size_t longest;
     struct range *leaf;  // [rows]: the leaf that begins in a row
     uint64_t *begins;    // [rows / 64 + 1]: rows in which one does
@@ -81,6 +81,21 @@ static void drop_leaf(struct solver *s, size_t alo)
     s->begins[at / WORD] &= ~((uint64_t)1 << at % WORD);
 }
 
+/* Number of the highest or lowest set bit; there is one. */
+static size_t highest(uint64_t bits)
+{
+    size_t n = 0;
+    for (size_t half = WORD / 2; half; half /= 2)
+        if (bits >> half)
+            bits >>= half, n += half;
+    return n;
+}
+
+static size_t lowest(uint64_t bits)
+{
+    return highest(bits & (~bits + 1));
+}
+
 /* The last leaf that begins in row `at` or before, the first that begins in it or after; NULL when
  * there is none. */
 static struct range *leaf_before(const struct solver *s, size_t at)
@@ -91,15 +106,12 @@ static struct range *leaf_before(const struct solver *s, size_t at)
         bits = s->begins[--w];
     if (!bits)
         return NULL;
-    size_t bit = WORD - 1;
-    while (!(bits >> bit & 1))
-        bit--;
-    return &s->leaf[w * WORD + bit];
+    return &s->leaf[w * WORD + highest(bits)];
 }
 
 static struct range *leaf_after(const struct solver *s, size_t at)
 {
-    size_t n_words = (s->all.ahi - s->all.alo) / WORD + 1, w = at / WORD, bit = 0;
+    size_t n_words = (s->all.ahi - s->all.alo) / WORD + 1, w = at / WORD;
     if (w >= n_words)
         return NULL;
     uint64_t bits = s->begins[w] & (~(uint64_t)0 << at % WORD);
@@ -107,9 +119,7 @@ static struct range *leaf_after(const struct solver *s, size_t at)
         bits = s->begins[w];
     if (!bits)
         return NULL;
-    while (!(bits >> bit & 1))
-        bit++;
-    return &s->leaf[w * WORD + bit];
+    return &s->leaf[w * WORD + lowest(bits)];
 }
 
 /* The part of x that lies in r; size 0 when none does. */
@@ -160,34 +170,36 @@ static int by_place(const void *a, const void *b)
     return (x->j > y->j) - (x->j < y->j);
 }
 
-/* The runs listed under a length, in order; returns how many. */
-static size_t sort_length(struct solver *s, size_t length)
+/* The runs of a length: those that were listed, in order, and behind them those that were put back,
+ * which are sorted. Returns where the second part begins, how many there are in *n. */
+static size_t gather(struct solver *s, size_t length, size_t *n)
 {
-    size_t n = 0, at;
-    bool sorted = true;
-    for (ptrdiff_t k = s->head[length]; k != NONE; k = s->run[k].next)
-        n++;
-    if (n > s->order_room) {
-        s->order_room = n;
-        free(s->order);
-        s->order = xmalloc(mem_size(n, sizeof *s->order));
+    size_t put_back = 0, at;
+    *n = 0;
+    for (ptrdiff_t k = s->head[length]; k != NONE; k = s->run[k].next) {
+        put_back += (size_t)k >= s->listed;
+        ++*n;
     }
-    at = n;
+    if (*n > s->order_room) {
+        s->order_room = *n;
+        free(s->order);
+        s->order = xmalloc(mem_size(*n, sizeof *s->order));
+    }
+    at = *n;
     for (ptrdiff_t k = s->head[length]; k != NONE; k = s->run[k].next)
         s->order[--at] = s->run[k].block;
-    for (size_t i = 1; i < n && sorted; i++)
-        sorted = by_place(&s->order[i - 1], &s->order[i]) < 0;
-    if (!sorted)
-        qsort(s->order, n, sizeof *s->order, by_place);
-    return n;
+    if (put_back > 1)
+        qsort(s->order + *n - put_back, put_back, sizeof *s->order, by_place);
+    return *n - put_back;
 }
 
 static void take_length(struct solver *s, size_t length)
 {
-    size_t n = sort_length(s, length);
-    for (size_t i = 0; i < n; i++) {
-        struct block part;
-        const struct range *r = find_leaf(s, s->order[i], &part);
+    size_t n, middle = gather(s, length, &n), i = 0, k = middle;
+    while (i < middle || k < n) {
+        bool first = k == n || (i < middle && by_place(&s->order[i], &s->order[k]) < 0);
+        struct block x = s->order[first ? i++ : k++], part;
+        const struct range *r = find_leaf(s, x, &part);
         if (r && part.size == length)
             take(s, *r, part);
         else if (r)
@@ -214,6 +226,7 @@ size_t difflib_matching(struct matcher *m, const struct range *r)
     s.leaf = xmalloc(mem_size(rows + 1, sizeof *s.leaf));
     s.begins = xcalloc(rows / WORD + 1, sizeof *s.begins);
     list_runs(&s);
+    s.listed = s.n;
     put_leaf(&s, *r);
     for (size_t k = s.longest; k > 0; k--)
         if (s.head[k] != NONE)

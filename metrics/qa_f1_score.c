@@ -1,6 +1,8 @@
 /*
  * Question answering: F1 of the words of prediction and answer, after SQuAD's normalisation: lower
  * case, ASCII punctuation deleted, the articles a, an, the replaced by a space.
+ * Source: qa_f1_score of LongBench's metrics.py. Formula: with p and r the shares of the overlap,
+ * 2pr / (p + r), 0 without overlap. Range: 0 to 1.
  */
 #include "harness/base/utf8.h"
 #include "metrics/metric.h"

@@ -1,4 +1,9 @@
-/* Summaries: ROUGE-L F on whitespace words. */
+/*
+ * Summaries: ROUGE-L F on whitespace words.
+ * Source: rouge_score of LongBench's metrics.py, on the package rouge 1.0.1. Formula: with r and p
+ * the shares of the union of longest common subsequences, 2 (pr / (p + r + 1e-8)); 0 past Python's
+ * recursion limit. Range: 0 to 0.999999995.
+ */
 #include "metrics/metric.h"
 #include "metrics/rouge_l.h"
 

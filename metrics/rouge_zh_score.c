@@ -2,7 +2,7 @@
  * Chinese summaries: ROUGE-L F on jieba's words.
  * Source: rouge_zh_score of LongBench's metrics.py. Formula: both texts cut by jieba and joined by
  * single spaces, then as rouge_score; a "." inside a word splits a sentence, 。 does not. Range: 0
- * to 1, 0.999999995 for equal texts.
+ * to 0.999999995.
  */
 #include "metrics/jieba.h"
 #include "metrics/metric.h"
