@@ -50,7 +50,7 @@ static int check(const struct scoring *s, struct err *e)
 static int import_folder(const char *dir, const struct import_request *r, const char *db)
 {
     struct scoring s;
-    struct imported out;
+    struct imported out = {0};
     struct err e;
     if (scoring_run(&s, dir, r->with_e, NULL, &e))
         return log_failure(&e);
