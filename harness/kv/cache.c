@@ -8,6 +8,8 @@
 #include "harness/base/mem.h"
 #include "harness/kv/rows.h"
 
+enum { PIECE = 4096 }; // numbers of a piece of rows: half of a small first-level cache
+
 struct layer {
     struct kv_rows rows;
     struct kv_part parts[KV_CHAIN_MAX]; // one for each link of the chain, with scratch of its own
@@ -159,7 +161,7 @@ static void begin_step(void *arg, int i, int worker)
 }
 
 /* The rows that a query head reads. */
-static int choose_rows(struct kv_cache *c, struct layer *l, int head, const float *q)
+static void choose_rows(struct kv_cache *c, struct layer *l, int head, const float *q)
 {
     struct kv_range *ranges = c->ranges + (size_t)head * (size_t)c->cap;
     int n = 0, link = c->chain->owner[KV_SELECT];
@@ -171,16 +173,17 @@ static int choose_rows(struct kv_cache *c, struct layer *l, int head, const floa
     }
     if (n == 0)
         ranges[n++] = (struct kv_range){0, l->rows.n};
-    return c->n_ranges[head] = n;
+    c->n_ranges[head] = n;
 }
 
-static void attend_head(struct kv_cache *c, struct layer *l, const struct kernels *kn, int head,
-                        const float *q, float *out)
+/* What a head reads, in its own ranges. */
+static void attend_ranges(struct kv_cache *c, struct layer *l, const struct kernels *kn, int head,
+                          const float *q, float *out)
 {
     int d = c->shape.head_dim, kv_head = head / (c->shape.n_heads / c->shape.n_kv_heads), m = 0;
     const struct kv_range *r = c->ranges + (size_t)head * (size_t)c->cap;
     float *w = c->weights + (size_t)head * (size_t)c->cap, divisor = sqrtf((float)d);
-    int n = choose_rows(c, l, head, q);
+    int n = c->n_ranges[head];
     for (int i = 0; i < n; m += r[i++].n)
         kn->scores(w + m, q, kv_rows_k(&l->rows, d, kv_head, r[i].start), r[i].n, d, divisor);
     kn->softmax(w, m);
@@ -190,18 +193,46 @@ static void attend_head(struct kv_cache *c, struct layer *l, const struct kernel
         kn->mix(out, w + m, kv_rows_v(&l->rows, d, kv_head, r[i].start), r[i].n, d);
 }
 
+/* All rows, for the heads that share them: piece by piece, so that a piece is fetched once and is
+ * near for the other heads. The same sums in the same order as one head after the other. */
+static void attend_all(struct kv_cache *c, struct layer *l, const struct kernels *kn, int kv_head,
+                       const float *q, float *out)
+{
+    int d = c->shape.head_dim, group = c->shape.n_heads / c->shape.n_kv_heads, rows = l->rows.n;
+    int piece = group == 1 || d > PIECE ? rows : PIECE / d;
+    float *w = c->weights + (size_t)kv_head * (size_t)group * (size_t)c->cap;
+    for (int t = 0; t < rows; t += piece)
+        for (int h = 0; h < group; h++)
+            kn->scores(w + (size_t)h * (size_t)c->cap + t, q + h * d,
+                       kv_rows_k(&l->rows, d, kv_head, t), rows - t < piece ? rows - t : piece, d,
+                       sqrtf((float)d));
+    for (int h = 0; h < group; h++)
+        kn->softmax(w + (size_t)h * (size_t)c->cap, rows);
+    memset(out, 0, (size_t)group * (size_t)d * sizeof *out);
+    for (int t = 0; t < rows; t += piece)
+        for (int h = 0; h < group; h++)
+            kn->mix(out + h * d, w + (size_t)h * (size_t)c->cap + t,
+                    kv_rows_v(&l->rows, d, kv_head, t), rows - t < piece ? rows - t : piece, d);
+}
+
 static void attend_kv_head(void *arg, int item, int worker)
 {
     struct step *s = arg;
     int n_kv_heads = s->caches[0]->shape.n_kv_heads, i = item / n_kv_heads;
     struct kv_cache *c = s->caches[i];
-    int group = c->shape.n_heads / n_kv_heads, first = item % n_kv_heads * group;
-    size_t d = (size_t)c->shape.head_dim;
+    struct layer *l = &c->layers[s->layer];
+    int group = c->shape.n_heads / n_kv_heads, kv_head = item % n_kv_heads, d = c->shape.head_dim;
+    size_t at = (size_t)item * (size_t)group * (size_t)d;
     (void)worker;
-    for (int head = first; head < first + group; head++) {
-        size_t at = ((size_t)i * (size_t)c->shape.n_heads + (size_t)head) * d;
-        attend_head(c, &c->layers[s->layer], s->engine->kernels, head, s->q + at, s->out + at);
+    for (int g = 0; g < group; g++)
+        choose_rows(c, l, kv_head * group + g, s->q + at + g * d);
+    if (c->chain->owner[KV_SELECT] < 0) {
+        attend_all(c, l, s->engine->kernels, kv_head, s->q + at, s->out + at);
+        return;
     }
+    for (int g = 0; g < group; g++)
+        attend_ranges(c, l, s->engine->kernels, kv_head * group + g, s->q + at + g * d,
+                      s->out + at + g * d);
 }
 
 /* 16 bits a number for each row that a KV head's queries read: the union over its group. */

@@ -89,11 +89,26 @@ TILE(matmul_f32, float, weights_f32)
 TILE(matmul_f16, uint16_t, weights_f16)
 TILE(matmul_bf16, uint16_t, weights_bf16)
 
+/* A step reads every row of a cache once and passes far more of them than the caches hold: asked
+ * for some rows ahead and not to be kept, they leave the room to the weights, which every step
+ * reads again. */
+enum { AHEAD = 12 };
+
+static inline void expect(const float *x, int n)
+{
+    for (int i = 0; i < n; i += LANES)
+        __builtin_prefetch(x + i, 0, 0);
+}
+
 static void scores(float *out, const float *q, const float *rows, int n, int d, float divisor)
 {
-    matmul_f32(out, n, q, d, 1, rows, n, d);
     int i = 0;
-    for (; i + LANES <= n; i += LANES)
+    for (; i + AHEAD + TILE_N <= n; i += TILE_N) {
+        expect(rows + (long)(i + AHEAD) * d, TILE_N * d);
+        matmul_f32(out + i, n, q, d, 1, rows + (long)i * d, TILE_N, d);
+    }
+    matmul_f32(out + i, n, q, d, 1, rows + (long)i * d, n - i, d);
+    for (i = 0; i + LANES <= n; i += LANES)
         v_store(out + i, v_div(v_load(out + i), v_set1(divisor)));
     for (; i < n; i++)
         out[i] /= divisor;
@@ -109,6 +124,8 @@ static void mix(float *out, const float *w, const float *rows, int n, int d)
         for (int i = 0; i < n; i++) {
             vec wi = v_set1(w[i]);
             const float *row = rows + (long)i * d + l;
+            if (i + AHEAD < n)
+                expect(row + (long)AHEAD * d, 4 * LANES);
             UNROLL for (int c = 0; c < 4; c++) acc[c] = v_fma(wi, v_load(row + c * LANES), acc[c]);
         }
         UNROLL for (int c = 0; c < 4; c++) v_store(out + l + c * LANES, acc[c]);
