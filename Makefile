@@ -10,7 +10,7 @@ CXX      := $(if $(findstring clang,$(CC)),clang++,g++)
 endif
 V        ?= 0
 Q        := $(if $(filter 1,$(V)),,@)
-GOLDEN   ?= ../shared/golden
+GOLDEN   ?= $(or $(KVLAB_SHARED),../shared)/golden
 JOBS     ?= $(shell nproc)
 PREFIX   ?= /usr/local
 # What Debian's python3-jieba installs: dictionary and model of the Chinese segmentation.
