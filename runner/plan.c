@@ -34,7 +34,8 @@ static int check_settings(struct plan *p, struct err *e)
         struct buf class;
         bool new = true;
         snprintf(where, sizeof where, "setting '%s'", s->name);
-        if (kv_chain_check(&s->chain, model_shape(p->model), where, e))
+        if (kv_chain_check(&s->chain, model_shape(p->model), !model_engine(p->model)->floats, where,
+                           e))
             return -1;
         buf_init(&class);
         kv_chain_class(&s->chain, &class);
