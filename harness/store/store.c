@@ -11,24 +11,16 @@
 /* ---- versions ---- */
 
 /* Line by line: one string of this length is more than C promises to take. */
-static const char *const schema_lines[] = {
+static const char *const version_1[] = {
 #include "schema.inc"
-};
-
-static char *schema_dup(void)
-{
-    struct buf b;
-    buf_init(&b);
-    for (size_t i = 0; i < sizeof schema_lines / sizeof *schema_lines; i++)
-        buf_str(&b, schema_lines[i]);
-    return b.s;
-}
+    NULL};
+static const char *const version_2[] = {
+#include "schema_2.inc"
+    NULL};
 
 /* steps[v] leads from version v to v + 1. To change the schema add a step; never change one that
- * was released. */
-static const char *const steps[] = {
-    NULL, // schema.sql
-};
+ * was released. A new database takes all of them. */
+static const char *const *const steps[] = {version_1, version_2};
 
 enum { STORE_VERSION = sizeof steps / sizeof *steps };
 
@@ -84,15 +76,23 @@ int store_migrate(struct db *db, struct store_steps list, struct err *e)
     return 0;
 }
 
+static char *step_dup(const char *const *lines)
+{
+    struct buf b;
+    buf_init(&b);
+    while (*lines)
+        buf_str(&b, *lines++);
+    return b.s;
+}
+
 static int to_this_version(struct db *db, struct err *e)
 {
-    const char *sql[STORE_VERSION];
-    char *schema = schema_dup();
-    sql[0] = schema;
-    for (int v = 1; v < STORE_VERSION; v++)
-        sql[v] = steps[v];
-    int rc = store_migrate(db, (struct store_steps){sql, STORE_VERSION}, e);
-    free(schema);
+    char *sql[STORE_VERSION];
+    for (int v = 0; v < STORE_VERSION; v++)
+        sql[v] = step_dup(steps[v]);
+    int rc = store_migrate(db, (struct store_steps){(const char *const *)sql, STORE_VERSION}, e);
+    for (int v = 0; v < STORE_VERSION; v++)
+        free(sql[v]);
     return rc;
 }
 
