@@ -19,11 +19,28 @@ static void *grow(void *list, int n, size_t size)
 
 /* Categories and their tasks in the order in which they were planned. */
 static const char tasks_sql[] =
-    "SELECT t.id, t.name, t.category FROM"
+    "SELECT t.id, t.name, t.category, t.data, count(*) OVER (PARTITION BY t.name) FROM"
     " (SELECT j.task AS task, min(j.id) AS first FROM experiment_job x JOIN job j ON j.id = x.job"
     "   WHERE x.experiment = ?1 GROUP BY j.task) f"
     " JOIN task t ON t.id = f.task"
     " ORDER BY min(f.first) OVER (PARTITION BY t.category), f.first";
+
+/* One of several of its name is called by its data, too. */
+static char *task_name_dup(const struct stmt *q)
+{
+    static const char made[] = "generated: ";
+    struct text name = stmt_text(q, 1), data = stmt_text(q, 3);
+    if (stmt_int(q, 4) < 2 || !data.s)
+        return stmt_str_dup(q, 1);
+    if (data.n >= sizeof made - 1 && !memcmp(data.s, made, sizeof made - 1))
+        data.s += sizeof made - 1, data.n -= sizeof made - 1;
+    struct buf b;
+    buf_init(&b);
+    buf_text(&b, name);
+    buf_str(&b, " ");
+    buf_text(&b, data);
+    return b.s;
+}
 
 static int load_tasks(struct table_data *d, struct db *db, struct err *e)
 {
@@ -36,7 +53,7 @@ static int load_tasks(struct table_data *d, struct db *db, struct err *e)
         d->task = grow(d->task, d->n_tasks, sizeof *d->task);
         struct table_task *t = &d->task[d->n_tasks++];
         t->id = stmt_int(q, 0);
-        t->name = stmt_str_dup(q, 1);
+        t->name = task_name_dup(q);
         t->category = stmt_str_dup(q, 2);
     }
     stmt_close(q);
