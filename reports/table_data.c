@@ -17,30 +17,20 @@ static void *grow(void *list, int n, size_t size)
     return p;
 }
 
-/* Categories and their tasks in the order in which they were planned. */
+/* Categories and their tasks in the order in which they were planned. One of several of its name is
+ * called by its data, too: by the words before a comma where these tell it from the others. */
 static const char tasks_sql[] =
-    "SELECT t.id, t.name, t.category, t.data, count(*) OVER (PARTITION BY t.name) FROM"
-    " (SELECT j.task AS task, min(j.id) AS first FROM experiment_job x JOIN job j ON j.id = x.job"
-    "   WHERE x.experiment = ?1 GROUP BY j.task) f"
-    " JOIN task t ON t.id = f.task"
-    " ORDER BY min(f.first) OVER (PARTITION BY t.category), f.first";
-
-/* One of several of its name is called by its data, too. */
-static char *task_name_dup(const struct stmt *q)
-{
-    static const char made[] = "generated: ";
-    struct text name = stmt_text(q, 1), data = stmt_text(q, 3);
-    if (stmt_int(q, 4) < 2 || !data.s)
-        return stmt_str_dup(q, 1);
-    if (data.n >= sizeof made - 1 && !memcmp(data.s, made, sizeof made - 1))
-        data.s += sizeof made - 1, data.n -= sizeof made - 1;
-    struct buf b;
-    buf_init(&b);
-    buf_text(&b, name);
-    buf_str(&b, " ");
-    buf_text(&b, data);
-    return b.s;
-}
+    "WITH t AS (SELECT k.id, k.name, k.category, f.first, replace(k.data, 'generated: ', '') AS "
+    "data,"
+    "   substr(replace(k.data, 'generated: ', ''), 1,"
+    "          instr(replace(k.data, 'generated: ', '') || ',', ',') - 1) AS brief"
+    " FROM (SELECT j.task AS task, min(j.id) AS first FROM experiment_job x"
+    "   JOIN job j ON j.id = x.job WHERE x.experiment = ?1 GROUP BY j.task) f"
+    " JOIN task k ON k.id = f.task)"
+    "SELECT id, name || CASE WHEN data IS NULL OR count(*) OVER (PARTITION BY name) = 1 THEN ''"
+    "   WHEN count(*) OVER (PARTITION BY name, brief) = 1 THEN ' ' || brief"
+    "   ELSE ' ' || data END, category"
+    " FROM t ORDER BY min(first) OVER (PARTITION BY category), first";
 
 static int load_tasks(struct table_data *d, struct db *db, struct err *e)
 {
@@ -53,7 +43,7 @@ static int load_tasks(struct table_data *d, struct db *db, struct err *e)
         d->task = grow(d->task, d->n_tasks, sizeof *d->task);
         struct table_task *t = &d->task[d->n_tasks++];
         t->id = stmt_int(q, 0);
-        t->name = task_name_dup(q);
+        t->name = stmt_str_dup(q, 1);
         t->category = stmt_str_dup(q, 2);
     }
     stmt_close(q);
