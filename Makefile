@@ -114,7 +114,7 @@ $(B)/%.o: %.S build/gen/jieba.bin $(B)/flags
 	$(Q)$(CC) -DJIEBA_BIN='"build/gen/jieba.bin"' -c -o $@ $<
 
 # The schema and what built the program are compiled in.
-$(B)/gen/schema.inc: harness/store/schema.sql
+$(B)/gen/%.inc: harness/store/%.sql
 	@mkdir -p $(@D)
 	$(Q)sed -e 's/\\/\\\\/g' -e 's/"/\\"/g' -e 's/^/"/' -e 's/$$/\\n",/' $< > $@
 
@@ -124,7 +124,7 @@ $(B)/gen/build_info.inc: FORCE
 	   echo "#define BUILD_DIRTY $$(git diff --quiet HEAD -- 2>/dev/null && echo 0 || echo 1)"; \
 	   echo '#define BUILD_CFLAGS "$(strip $(OPT) -ffp-contract=off $(CFLAGS))"'; \
 	 } > $@.new; cmp -s $@.new $@ && rm $@.new || mv $@.new $@
-GEN := $(B)/gen/build_info.inc $(if $(wildcard harness/store/schema.sql),$(B)/gen/schema.inc)
+GEN := $(B)/gen/build_info.inc $(patsubst harness/store/%.sql,$(B)/gen/%.inc,$(wildcard harness/store/*.sql))
 $(OBJ): | $(GEN)
 
 $(B)/tests/%: $(B)/tests/unit/%.o $(LIB)
