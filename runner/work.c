@@ -8,6 +8,7 @@
 #include "harness/base/clock.h"
 #include "harness/base/log.h"
 #include "harness/base/mem.h"
+#include "runner/ledger_rows.h"
 
 static volatile sig_atomic_t stop_asked;
 
@@ -176,10 +177,8 @@ static const char *stop_name(const struct model *m, const struct decoded *d)
 }
 
 static void fill_result(struct store_result *r, const struct work *w, const struct group *g,
-                        const struct decoded *d, const struct kv_cache *cache, const char *ids)
+                        const struct decoded *d, const char *ids)
 {
-    struct kv_ledger l;
-    kv_cache_ledger(cache, &l);
     r->prompt_tokens = (int)g->prompt.ids.n;
     r->prompt_tokens_before_cut = g->prompt.tokens_before_cut;
     r->new_tokens = (int)d->ids.n;
@@ -187,11 +186,20 @@ static void fill_result(struct store_result *r, const struct work *w, const stru
     r->new_ids = ids;
     r->prefill_seconds = g->prefill_seconds;
     r->decode_seconds = d->seconds;
+}
+
+static void put_ledger(struct store_result *r, const struct kv_cache *cache,
+                       struct store_ledger out[LEDGER_ROWS_MAX])
+{
+    struct kv_ledger l;
+    kv_cache_ledger(cache, &l);
     r->kv_bytes = (int64_t)((kv_ledger_sum(l.held) + 7) / 8);
     r->kv_full_bytes = (int64_t)(l.full / 8);
     r->kv_basis = "held";
     r->kv_read_bytes = (int64_t)((kv_ledger_sum(l.read) + 7) / 8);
     r->kv_read_full_bytes = (int64_t)(l.read_full / 8);
+    r->ledger = out;
+    r->n_ledger = ledger_rows(&l, 0, 0, out);
 }
 
 static int score_and_store(struct work *w, const struct group *g, int i, struct store_result *r,
@@ -213,6 +221,7 @@ static int run_setting(struct work *w, struct group *g, int i, struct err *e)
 {
     struct model *m = w->plan->model;
     struct store_result r = STORE_RESULT;
+    struct store_ledger ledger[LEDGER_ROWS_MAX];
     struct decoded d;
     struct buf text, ids;
     buf_init(&text);
@@ -221,7 +230,8 @@ static int run_setting(struct work *w, struct group *g, int i, struct err *e)
     decode_greedy(m, g->caches[i], w->first, &g->rules, w->logits, &d);
     for (size_t t = 0; t < d.ids.n; t++)
         buf_printf(&ids, "%s%d", t ? " " : "", (int)d.ids.v[t]);
-    fill_result(&r, w, g, &d, g->caches[i], ids.s);
+    fill_result(&r, w, g, &d, ids.s);
+    put_ledger(&r, g->caches[i], ledger);
     struct err why;
     int rc;
     if (tokenizer_decode(model_get_tokenizer(m), d.ids.v, d.ids.n, &text, &why)) {
