@@ -176,16 +176,45 @@ static void attend_unseen(void *arg, int item, int worker)
     attend_block(j, item / blocks, item % blocks * QUERY_BLOCK, worker);
 }
 
-void kv_prefill_attend(struct kv_prefill *p, int layer, const float *q, float *k, float *v, int n,
-                       float *out)
+static void push_rows(struct kv_prefill *p, int layer, float *k, float *v, int n)
 {
     int width = p->shape.n_kv_heads * p->shape.head_dim;
-    assert(p->n + n <= p->n_prompt && p->rows[layer].n == p->n);
     for (int i = 0; i < n; i++) {
         if (p->append)
             p->append->append(&p->append_part[layer], k + (long)i * width, v + (long)i * width);
         kv_rows_push(&p->rows[layer], &p->shape, k + (long)i * width, v + (long)i * width);
     }
+}
+
+/* Observers are shown zeros. */
+static void observe_nothing(void *arg, int head, int worker)
+{
+    const struct job *j = arg;
+    struct kv_prefill *p = j->p;
+    int first = p->rows[j->layer].n - j->n;
+    for (int i = 0; i < j->n; i += QUERY_BLOCK) {
+        int n = j->n - i < QUERY_BLOCK ? j->n - i : QUERY_BLOCK;
+        for (struct observer *o = p->observers[j->layer]; o; o = o->next)
+            o->method->observe_rows(o->seen, head, first + i, n, p->scores[worker], first + i + n);
+    }
+}
+
+void kv_prefill_push(struct kv_prefill *p, int layer, float *k, float *v, int n)
+{
+    struct job j = {p, layer, n, NULL, NULL};
+    size_t seen = (size_t)(p->rows[layer].n + n);
+    push_rows(p, layer, k, v, n);
+    for (int t = 0; p->observers[layer] && t < pool_threads(p->engine.pool); t++)
+        memset(p->scores[t], 0, seen * QUERY_BLOCK * sizeof(float));
+    if (p->observers[layer])
+        pool_run(p->engine.pool, p->shape.n_heads, observe_nothing, &j);
+}
+
+void kv_prefill_attend(struct kv_prefill *p, int layer, const float *q, float *k, float *v, int n,
+                       float *out)
+{
+    assert(p->n + n <= p->n_prompt && p->rows[layer].n == p->n);
+    push_rows(p, layer, k, v, n);
     struct job j = {p, layer, n, q, out};
     int blocks = (n + QUERY_BLOCK - 1) / QUERY_BLOCK;
     if (p->observers[layer])

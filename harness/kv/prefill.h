@@ -29,6 +29,8 @@ void kv_prefill_free(struct kv_prefill *p);
  * and attended to by q, causally. Layers in any order within a chunk. */
 void kv_prefill_attend(struct kv_prefill *p, int layer, const float *q, float *k, float *v, int n,
                        float *out); // q, out [n][n_heads][head_dim]; k, v [n][n_kv_heads][head_dim]
+/* The same without attention, as if no key had got any weight: a long cache in little time. */
+void kv_prefill_push(struct kv_prefill *p, int layer, float *k, float *v, int n);
 /* The chunk has passed all layers. */
 void kv_prefill_advance(struct kv_prefill *p, int n);
 
