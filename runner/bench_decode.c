@@ -98,8 +98,7 @@ static void sample_ours(struct decode *d, struct side *s)
     double before = bits_read(s->cache);
     double seconds = bench_time_steps(d->model, s->cache, d->new_tokens, d->logits);
     s->rate[s->n++] = d->new_tokens / seconds;
-    s->step_bytes =
-        bench_step_bytes(d->model) + (bits_read(s->cache) - before) / 8 / d->new_tokens;
+    s->step_bytes = bench_step_bytes(d->model) + (bits_read(s->cache) - before) / 8 / d->new_tokens;
 }
 
 /* Where reading the prompt takes long, llama-bench reads it once for all its samples. */
@@ -107,7 +106,8 @@ static bool reads_once(const struct decode *d)
 {
     const struct model_config *c = &d->shape->config;
     double attention = 2.0 * c->n_layers * c->n_heads * c->head_dim * d->context;
-    double seconds = (2.0 * (double)model_parameters(d->model) * 1e-11 + attention * 4e-11) * d->context;
+    double seconds =
+        (2.0 * (double)model_parameters(d->model) * 1e-11 + attention * 4e-11) * d->context;
     if (seconds > 5)
         log_note("bench: llama.cpp reads %d tokens %d times, some %.0f minutes", d->context,
                  d->n - d->n_ours, seconds * (d->n - d->n_ours) / 60 + 1);
@@ -119,7 +119,7 @@ static int sample_theirs(struct decode *d, struct side *s, int times, struct err
     int rc = llama_rates(d->b, d->weights, s->llama, d->context, d->new_tokens, times,
                          s->rate + s->n, e);
     s->n += times;
-    return rc;
+    return rc ? err_in(e, "%s", s->name) : 0;
 }
 
 static int measure(struct decode *d, struct err *e)

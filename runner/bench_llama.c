@@ -104,8 +104,8 @@ int llama_rates(const struct bench *b, int weights, const struct llama_case *c, 
     char name[] = "llama-bench", m[] = "-m", t[] = "-t", p[] = "-p", zero[] = "0", n[] = "-n",
          d[] = "-d", r[] = "-r", o[] = "-o", json[] = "json", ctk[] = "-ctk", ctv[] = "-ctv",
          fa[] = "-fa";
-    char *argv[] = {name, m,      file, t,     threads, p,   zero, n,     tokens, d,    depth, r,
-                    times, o,     json, ctk,   type,    ctv, type, fa,    flash,  NULL};
+    char *argv[] = {name, m,     file, t,    threads, p,    zero, n,    tokens, d,     depth,
+                    r,    times, o,    json, ctk,     type, ctv,  type, fa,     flash, NULL};
     struct buf out;
     snprintf(file, sizeof file, "/proc/self/fd/%d", weights);
     snprintf(threads, sizeof threads, "%d", b->threads);

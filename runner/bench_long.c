@@ -167,7 +167,5 @@ static int run(struct bench *b, struct err *e)
     return 0;
 }
 
-const struct bench_kind bench_long = {.name = "long",
-                                      .summary = "time and memory from 2k to 32k tokens",
-                                      .slow = true,
-                                      .run = run};
+const struct bench_kind bench_long = {
+    .name = "long", .summary = "time and memory from 2k to 32k tokens", .slow = true, .run = run};
