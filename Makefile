@@ -191,9 +191,9 @@ golden:
 	+@$(INNER) $(B)/golden
 	@$(B)/golden $(GOLDEN)
 
-## bench: kernels, products, scoring and the model, side by side as ratios
+## bench: kernels, products, scoring, the model and its decoding, side by side; LLAMA=DIR adds a build of llama.cpp
 bench: kvlab
-	@./kvlab bench
+	@./kvlab bench $(if $(LLAMA),--llama-cpp $(LLAMA))
 
 ## docs: write configs/README.md from the program's tables
 docs: kvlab

@@ -1,4 +1,5 @@
 /* Each kernel of this processor's best level against its plain twin, on one thread. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -145,21 +146,35 @@ static void open_data(struct data *d)
         d->half[j] = f16_from_f32(d->rows[j]);
 }
 
-void bench_kernels(struct bench *b)
+static int run(struct bench *b, struct err *e)
 {
     struct data d;
     const struct kernels *best = kernels_best();
+    char title[64];
+    (void)e;
     open_data(&d);
-    bench_group(b, "kernels, one thread", best->name, "plain twin");
+    snprintf(title, sizeof title, "%s on one thread", best->name);
+    bench_title(b, title);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct side fast = {best, &d, cases[i].run}, plain = {&kernels_plain, &d, cases[i].run};
-        struct bench_pair p = {cases[i].name, cases[i].unit, cases[i].work, cases[i].work,
-                               time_side,     time_side,     &fast,         &plain};
-        bench_compare(b, "kernels", &p);
+        struct bench_pair p = {.name = cases[i].name,
+                               .unit = cases[i].unit,
+                               .against = "plain twin",
+                               .work_a = cases[i].work,
+                               .work_b = cases[i].work,
+                               .a = time_side,
+                               .b = time_side,
+                               .arg_a = &fast,
+                               .arg_b = &plain};
+        bench_compare(b, &p);
     }
     free(d.rows);
     free(d.x);
     free(d.y);
     free(d.out);
     free(d.half);
+    return 0;
 }
+
+const struct bench_kind bench_kernels = {
+    .name = "kernels", .summary = "each kernel against its plain twin", .run = run};
