@@ -215,8 +215,8 @@ INLINE void mix_block(const enum form form, float *out, const float *w, const st
         int r = b->d - l;
         vec acc = v_load_part(out + l, r);
         for (int i = 0; i < n; i++)
-            acc = v_fma(v_set1(w[i]), row_load_part(form, b, i, l, r, row_pair(form, b, i, 0)),
-                        acc);
+            acc =
+                v_fma(v_set1(w[i]), row_load_part(form, b, i, l, r, row_pair(form, b, i, 0)), acc);
         v_store_part(out + l, acc, r);
     }
 }
@@ -237,7 +237,8 @@ INLINE void mix_rows(const enum form form, float *out, const float *w, const str
 INLINE struct rows dense_rows(const void *rows, int d, size_t size)
 {
     size_t record = (size_t)d * size;
-    return (struct rows){.data = rows, .stride = record, .record = record, .d = d, .n_pairs = 1, .group = d};
+    return (struct rows){
+        .data = rows, .stride = record, .record = record, .d = d, .n_pairs = 1, .group = d};
 }
 
 static void scores(float *out, const float *q, const float *rows, int n, int d, float divisor)
