@@ -16,7 +16,7 @@
 #include "runner/bench_setup.h"
 
 static const int contexts[] = {2048, 4096, 8192, 16384, 32768}, contexts_quick[] = {256, 512};
-static const char *const compared[] = {"kvo", "full"};
+static const char *const compared[] = {"kvo", "f16"};
 
 struct part {
     const char *name;

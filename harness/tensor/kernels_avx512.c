@@ -73,14 +73,10 @@ static inline vec add1(vec a, vec b)
 /* Lane 4 * k + g: the sum of the k-th vector (from 0) that went into x[g]. */
 static inline vec v_sums(const vec x[4]) { return add1(add2(x[0], x[1]), add2(x[2], x[3])); }
 static inline vec v_keep(vec x, unsigned mask) { return _mm512_maskz_mov_ps((__mmask16)mask, x); }
-/* A byte shuffled below the 0x4B of 2^23 is 2^23 + byte; the subtraction is exact. */
-static inline vec v_origin(int lowest) { return v_set1(0x1p23f - (float)lowest); }
-static inline vec v_codes(const uint8_t *p, vec origin)
+static inline vec v_codes(const uint8_t *p)
 {
-    const __m512i lane = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
-    __m512i in = _mm512_broadcast_i32x4(_mm_loadu_si128((const __m128i *)p));
-    return v_sub(_mm512_castsi512_ps(_mm512_mask_shuffle_epi8(
-        _mm512_set1_epi32(0x4B000000), 0x1111111111111111, in, lane)), origin);
+    __m128i x = _mm_loadu_si128((const __m128i *)p);
+    return _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(x));
 }
 static inline vec v_bytes(uint64_t a, uint64_t b)
 {

@@ -33,7 +33,6 @@ static bool aligned(const struct int8_rows *rows)
 static struct rows int8_view(const struct int8_rows *rows)
 {
     int n_pairs = rows->d / rows->group;
-    uint64_t vectors = (uint64_t)(rows->group / LANES); // of a group
     assert(rows->d <= ROW_MAX);
     return (struct rows){
         .data = rows->data,
@@ -41,9 +40,21 @@ static struct rows int8_view(const struct int8_rows *rows)
         .record = (size_t)rows->d + (size_t)n_pairs * (rows->wide ? PAIR : PAIR / 2),
         .d = rows->d,
         .n_pairs = n_pairs,
-        .pairs_per = n_pairs == 1 ? 0 : (((uint64_t)1 << 32) + vectors - 1) / vectors,
-        .origin = v_origin(rows->lowest),
+        .group = rows->group,
+        .low = v_set1((float)rows->lowest),
     };
+}
+
+INLINE void widen_one(const enum form form, float *out, const struct rows *s, int i)
+{
+    for (int p = 0, l = 0; p < s->n_pairs; p++) {
+        struct pair pair = row_pair(form, s, i, p);
+        int end = l + s->group;
+        for (; l + LANES <= end; l += LANES)
+            v_store(out + l, row_load(form, s, i, l, pair));
+        if (l < end)
+            v_store_part(out + l, row_load(form, s, i, l, pair), end - l);
+    }
 }
 
 INLINE void widen_rows(const enum form form, float *out, const struct rows *s, int n)
@@ -52,13 +63,8 @@ INLINE void widen_rows(const enum form form, float *out, const struct rows *s, i
     for (int i = 0; i < n; i += BLOCK) {
         int m = n - i < BLOCK ? n - i : BLOCK;
         struct rows b = rows_block(form, s, i, m, pairs);
-        for (int j = 0; j < m; j++, out += s->d) {
-            int l = 0;
-            for (; l + LANES <= s->d; l += LANES)
-                v_store(out + l, row_load(form, &b, j, l));
-            if (l < s->d)
-                v_store_part(out + l, row_load(form, &b, j, l), s->d - l);
-        }
+        for (int j = 0; j < m; j++, out += s->d)
+            widen_one(form, out, &b, j);
     }
 }
 
@@ -67,9 +73,11 @@ static void widen_int8(float *out, const struct int8_rows *rows, int n)
     if (aligned(rows)) {
         struct rows s = int8_view(rows);
         if (rows->wide)
-            widen_rows(ROWS_WIDE, out, &s, n);
+            widen_rows(ROWS_INT8_WIDE, out, &s, n);
+        else if (rows->lowest)
+            widen_rows(ROWS_INT8_LOW, out, &s, n);
         else
-            widen_rows(ROWS_NARROW, out, &s, n);
+            widen_rows(ROWS_INT8, out, &s, n);
         return;
     }
     for (int i = 0; i < n; i++)
@@ -126,6 +134,21 @@ static int decoded_at_once(const struct int8_rows *rows)
     return rows->d <= DECODED / BLOCK ? BLOCK : DECODED / rows->d;
 }
 
+/* Heads of 64 or 128 in groups of 32 are known in full when compiled, which unrolls them. */
+static void score_usual(float *out, const float *q, const struct rows *rows, int n, float divisor)
+{
+    struct rows s = *rows;
+    if (s.group == 32 && s.d == 64) {
+        s.group = 32, s.d = 64, s.n_pairs = 2;
+        score_rows(ROWS_INT8, out, q, &s, n, divisor);
+    } else if (s.group == 32 && s.d == 128) {
+        s.group = 32, s.d = 128, s.n_pairs = 4;
+        score_rows(ROWS_INT8, out, q, &s, n, divisor);
+    } else {
+        score_rows(ROWS_INT8, out, q, &s, n, divisor);
+    }
+}
+
 /* One query decodes in registers; for several, rows are decoded once, some at a time. */
 static void scores_int8(float *out, int ld, const float *q, int n_q, const struct int8_rows *rows,
                         int n, float divisor)
@@ -133,9 +156,11 @@ static void scores_int8(float *out, int ld, const float *q, int n_q, const struc
     if (n_q == 1 && aligned(rows)) {
         struct rows s = int8_view(rows);
         if (rows->wide)
-            score_rows(ROWS_WIDE, out, q, &s, n, divisor);
+            score_rows(ROWS_INT8_WIDE, out, q, &s, n, divisor);
+        else if (rows->lowest)
+            score_rows(ROWS_INT8_LOW, out, q, &s, n, divisor);
         else
-            score_rows(ROWS_NARROW, out, q, &s, n, divisor);
+            score_usual(out, q, &s, n, divisor);
         return;
     }
     float decoded[DECODED];
@@ -153,9 +178,11 @@ static void mix_int8(float *out, const float *w, const struct int8_rows *rows, i
     if (aligned(rows)) {
         struct rows s = int8_view(rows);
         if (rows->wide)
-            mix_rows(ROWS_WIDE, out, w, &s, n);
+            mix_rows(ROWS_INT8_WIDE, out, w, &s, n);
+        else if (rows->lowest)
+            mix_rows(ROWS_INT8_LOW, out, w, &s, n);
         else
-            mix_rows(ROWS_NARROW, out, w, &s, n);
+            mix_rows(ROWS_INT8, out, w, &s, n);
         return;
     }
     float decoded[DECODED];
