@@ -204,30 +204,41 @@ INLINE uint64_t window(const uint8_t *codes, size_t bit, const bool far)
     return far ? low >> shift | (uint64_t)codes[bit / 8 + 8] << 1 << (63 - shift) : low >> shift;
 }
 
-/* The codes of the channels in m, each in its channel's byte (or word): BMI2's deposit spreads
- * codes over channels and bits over bytes in one operation. */
-INLINE uint64_t deposit(const struct code_row *row, size_t *bit, unsigned m, uint64_t ones,
-                        const bool far)
+/* The first codes of `from` into the channels in m, each in its channel's byte (or word): BMI2's
+ * deposit spreads codes over channels and bits over bytes in one operation. */
+INLINE uint64_t deposit(uint64_t from, unsigned m, uint64_t ones, int bits)
 {
-    uint64_t places = _pdep_u64(m, ones) * ((1u << row->bits) - 1);
-    uint64_t codes = _pdep_u64(window(row->codes, *bit, far), places);
-    *bit += (size_t)__builtin_popcount(m) * (size_t)row->bits;
-    return codes;
+    return _pdep_u64(from, _pdep_u64(m, ones) * ((1u << bits) - 1));
 }
 
-enum width { BITS_TO_7, BITS_8, BITS_TO_16 };
+INLINE size_t bits_of(const struct code_row *row, unsigned m)
+{
+    return (size_t)__builtin_popcount(m) * (size_t)row->bits;
+}
+
+/* By bits of a code: 16 codes in one window, 8, 8 in a far one, 4. */
+enum width { BITS_TO_3, BITS_TO_7, BITS_8, BITS_TO_16 };
 
 INLINE vec take_codes(const enum width width, const struct code_row *row, size_t *bit, unsigned m)
 {
+    const uint64_t bytes = 0x0101010101010101, words = 0x0001000100010001;
+    size_t at = *bit;
+    *bit += bits_of(row, m);
     if (width != BITS_TO_16) {
-        uint64_t a = deposit(row, bit, m & 0xFF, 0x0101010101010101, width == BITS_8);
-        uint64_t b = deposit(row, bit, m >> 8, 0x0101010101010101, width == BITS_8);
-        return v_bytes(a, b);
+        size_t half = bits_of(row, m & 0xFF);
+        uint64_t a = window(row->codes, at, width == BITS_8);
+        uint64_t b =
+            width == BITS_TO_3 ? a >> half : window(row->codes, at + half, width == BITS_8);
+        return v_bytes(deposit(a, m & 0xFF, bytes, row->bits),
+                       deposit(b, m >> 8, bytes, row->bits));
     }
-    uint64_t words[4];
-    UNROLL for (int i = 0; i < 4; i++) words[i] =
-        deposit(row, bit, m >> 4 * i & 15, 0x0001000100010001, true);
-    return v_words(words);
+    uint64_t codes[4];
+    UNROLL for (int i = 0; i < 4; i++)
+    {
+        codes[i] = deposit(window(row->codes, at, true), m >> 4 * i & 15, words, row->bits);
+        at += bits_of(row, m >> 4 * i & 15);
+    }
+    return v_words(codes);
 }
 
 /* Which of channels l to l + r - 1 are kept. */
@@ -236,6 +247,11 @@ INLINE unsigned kept_of(const struct code_row *row, int l, int r)
     unsigned all = (1u << r) - 1;
     if (!row->mask)
         return all;
+    if (r == LANES) {
+        uint16_t both;
+        memcpy(&both, row->mask + l / 8, sizeof both);
+        return both;
+    }
     unsigned high = r > 8 ? (unsigned)row->mask[l / 8 + 1] << 8 : 0;
     return (row->mask[l / 8] | high) & all;
 }
@@ -269,26 +285,36 @@ INLINE void take_pairs(const enum spread spread, vec pair[2], struct pair_run *r
     pair[0] = v_load(scale), pair[1] = v_load(zero);
 }
 
+/* Channels l to l + r - 1. */
+INLINE void unpack_some(const enum width width, const enum spread spread, float *out,
+                        const struct code_row *row, struct pair_run *run, const float *base,
+                        size_t *bit, int l, int r)
+{
+    vec low = v_set1((float)row->lowest), pair[2];
+    unsigned kept = kept_of(row, l, r);
+    vec x = v_add(take_codes(width, row, bit, kept), low);
+    take_pairs(spread, pair, run, l, r);
+    x = v_keep(v_add(v_mul(x, pair[0]), pair[1]), kept);
+    if (r < LANES)
+        v_store_part(out + l, base ? v_add(v_load_part(base + l, r), x) : x, r);
+    else
+        v_store(out + l, base ? v_add(v_load(base + l), x) : x);
+}
+
 INLINE size_t unpack_row(const enum width width, const enum spread spread, float *out,
-                         const struct code_row *row, const struct code_pairs *pairs,
+                         const struct code_row *codes, const struct code_pairs *pairs,
                          const float *base, int n)
 {
-    size_t bit = row->bit;
-    vec low = v_set1((float)row->lowest), pair[2];
-    struct pair_run run = {pairs, 0, pairs->group >= n ? n : pairs->group / LANES};
-    for (int l = 0; l < n; l += LANES) {
-        int r = n - l < LANES ? n - l : LANES;
-        unsigned kept = kept_of(row, l, r);
-        vec x = v_add(take_codes(width, row, &bit, kept), low);
-        take_pairs(spread, pair, &run, l, r);
-        x = v_keep(v_add(v_mul(x, pair[0]), pair[1]), kept);
-        if (r == LANES) {
-            v_store(out + l, base ? v_add(v_load(base + l), x) : x);
-        } else {
-            v_store_part(out + l, base ? v_add(v_load_part(base + l, r), x) : x, r);
-        }
-    }
-    return bit - row->bit;
+    struct code_row row = *codes; // its own, which stores to out cannot change
+    struct code_pairs own = *pairs;
+    struct pair_run run = {&own, 0, own.group >= n ? n : own.group / LANES};
+    size_t bit = row.bit;
+    int l = 0;
+    for (; l + LANES <= n; l += LANES)
+        unpack_some(width, spread, out, &row, &run, base, &bit, l, LANES);
+    if (l < n)
+        unpack_some(width, spread, out, &row, &run, base, &bit, l, n - l);
+    return bit - row.bit;
 }
 
 INLINE size_t unpack_width(const enum width width, float *out, const struct code_row *row,
@@ -304,6 +330,8 @@ INLINE size_t unpack_width(const enum width width, float *out, const struct code
 static size_t unpack(float *out, const struct code_row *row, const struct code_pairs *pairs,
                      const float *base, int n)
 {
+    if (row->bits <= 3)
+        return unpack_width(BITS_TO_3, out, row, pairs, base, n);
     if (row->bits < 8)
         return unpack_width(BITS_TO_7, out, row, pairs, base, n);
     if (row->bits == 8)
