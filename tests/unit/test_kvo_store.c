@@ -110,6 +110,7 @@ struct run {
     struct sequence seq;
     struct kv_cache *caches[2];
     struct kv_ledger before;
+    int compressed; // rows
     const char *text;
 };
 
@@ -237,8 +238,6 @@ static void ledgers_are_right(struct run *r, int n_before, int packed_now)
 {
     struct kv_ledger now;
     int compressed = kvo_bytes_compressed(n_before, r->s.window);
-    if (r->s.order && n_before < 2 * r->s.window)
-        compressed = 0;
     kv_cache_ledger(r->caches[0], &now);
     held_is_as_in_closed_form(r, &now, n_before + 1, compressed);
     if (r->s.bytes.value_chunk == r->s.bytes.chunk || r->s.bytes.value_bits >= 16)
@@ -265,15 +264,15 @@ static void step(struct run *r, struct rows_of_step *rows, float *out[2])
 {
     const struct sequence *seq = &r->seq;
     int n = kv_cache_length(r->caches[0]);
-    int was = n ? kvo_bytes_compressed(n - 1, r->s.window) : 0;
+    int compressed = kvo_bytes_compressed(n, r->s.window), packed_now = compressed - r->compressed;
     for (int i = 0; i < 2; i++) {
         sequence_attend(&seq, &r->caches[i], 1, i ? &floats : &packed, 0, rows, out[i]);
         kv_cache_advance(r->caches[i]);
     }
     if (memcmp(out[0], out[1], out_width(&r->shape) * sizeof(float)))
         fail_msg("%s: step at %d: another attention", r->text, n);
-    int packed_now = kvo_bytes_compressed(n, r->s.window) - was;
-    ledgers_are_right(r, n, packed_now > r->s.window ? 0 : packed_now);
+    ledgers_are_right(r, n, packed_now);
+    r->compressed = compressed;
 }
 
 static void run_steps(struct run *r, int prompt, int steps)
@@ -284,6 +283,7 @@ static void run_steps(struct run *r, int prompt, int steps)
     for (int i = 0; i < 2; i++)
         r->caches[i] = sequence_cache(&r->seq, i ? &floats : &packed, &r->chain, prompt, NULL);
     rows_are_equal(r);
+    r->compressed = kvo_bytes_compressed(prompt, r->s.window);
     kv_cache_ledger(r->caches[0], &r->before);
     for (int i = 0; i < steps; i++) {
         step(r, &rows, out);
