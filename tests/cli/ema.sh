@@ -33,7 +33,7 @@ is "a model that is not there" "2 kvlab: experiment bytes has no finished item o
 lengths='tasks=[{"name": "mini_doc_qa", "words": 60}, {"name": "mini_doc_qa", "words": 200}]'
 settings='settings=[{"name": "full", "chain": ["full"]}]'
 ema=${KVLAB_HOME:-.}/configs/ema.json
-like "configs/ema.json is a plan" "*of 29000 words*items       48 *" "$("$KVLAB" plan "$ema" 2>&1)"
+like "configs/ema.json is a plan" "*of 32500 words*items       48 *" "$("$KVLAB" plan "$ema" 2>&1)"
 "$KVLAB" run "$ema" --db l.db --limit 1 --set "$lengths" --set "$settings" >out 2>err
 is "a task at two lengths runs" 0 $?
 like "its columns say which" "*doc_qa words 60 doc_qa words 200*" "$(tr -s ' \n' ' ' <out)"
