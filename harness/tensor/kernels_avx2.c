@@ -151,7 +151,7 @@ static inline float v_max_lane(vec x)
 
 #include "harness/tensor/kernels_packed_simd.h"
 
-KERNELS(avx2)
+KERNELS(avx2, unpack)
 #else
 typedef int kernels_avx2_needs_x86_64;
 #endif
