@@ -36,6 +36,11 @@ LOADER(weights_f32, float, v_load)
 LOADER(weights_f16, uint16_t, v_load_f16)
 LOADER(weights_bf16, uint16_t, v_load_bf16)
 
+/* The rows of a tile are streams side by side that the processor does not foresee. While one tile
+ * is at work the next but one is asked for, line by line, into the second-level cache. Past the end
+ * that is of no use and does no harm. */
+enum { TILES_AHEAD = 2, LINE = 64, TO_SECOND_LEVEL = 2 };
+
 /* out[0..m)[0..nw) of one tile. The sum of (i, j) is the same whatever m and nw are. */
 #define TILE(name, type, load)                                                                     \
     static inline __attribute__((always_inline)) void name##_tile(                                 \
@@ -46,9 +51,12 @@ LOADER(weights_bf16, uint16_t, v_load_bf16)
         UNROLL for (int i = 0; i < m; i++) UNROLL for (int j = 0; j < nw; j++) acc[i][j] =         \
             v_zero();                                                                              \
         int l = 0;                                                                                 \
+        const type *ahead = w + (long)TILES_AHEAD * nw * k;                                        \
         for (; l + LANES <= k; l += LANES) {                                                       \
             vec wv[TILE_N];                                                                        \
             UNROLL for (int j = 0; j < nw; j++) wv[j] = load(w + (long)j * k, l);                  \
+            for (size_t a = 0; a < LANES * nw * sizeof(type); a += LINE)                           \
+                __builtin_prefetch((const char *)(ahead + (long)l * nw) + a, 0, TO_SECOND_LEVEL);  \
             UNROLL for (int i = 0; i < m; i++)                                                     \
             {                                                                                      \
                 vec xv = v_load(x + (long)i * ld_x + l);                                           \
