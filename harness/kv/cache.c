@@ -20,6 +20,7 @@ struct kv_cache {
     const struct kv_chain *chain;
     struct kv_shape shape;
     int n, cap;
+    bool own_record; // append and codec belong together: rows come with records
     struct layer *layers;
     struct kv_ledger start; // what adopting a prompt has counted: no step's
     uint64_t read_full;
@@ -90,6 +91,7 @@ struct kv_cache *kv_cache_new(const struct kv_chain *chain, const struct kv_shap
     c->chain = chain;
     c->shape = *shape;
     c->cap = max_tokens;
+    c->own_record = record_size(chain, shape) > 0;
     c->layers = xcalloc((size_t)shape->n_layers, sizeof *c->layers);
     for (int l = 0; l < shape->n_layers; l++)
         open_layer(c, engine, l);
@@ -176,8 +178,9 @@ void kv_cache_adopt(struct kv_cache *c, int layer, const struct kv_rows *rows, c
                 c->chain->links[k].method->adopt(&l->parts[k], scratch, seen);
         rows = scratch;
     }
-    bool own = record_size(c->chain, &c->shape) > 0;
-    l->rows.codec->append(l->rows.store, rows, own ? records : NULL, due_of(c, l, rows->n));
+    l->rows.codec->begin(l->rows.store, rows, due_of(c, l, rows->n));
+    for (int h = 0; h < c->shape.n_kv_heads; h++)
+        l->rows.codec->append(l->rows.store, h, rows, c->own_record ? records : NULL);
     l->rows.n = rows->n;
 }
 
@@ -211,15 +214,14 @@ struct step {
     float *k, *v, *out;
 };
 
-static void append_row(struct kv_cache *c, struct layer *l, float *k, float *v)
+static void begin_row(struct kv_cache *c, struct layer *l, float *k, float *v)
 {
     const struct kv_chain *chain = c->chain;
     int link = chain->owner[KV_APPEND];
-    bool own = record_size(chain, &c->shape) > 0;
     if (link >= 0)
-        chain->links[link].method->append(&l->parts[link], k, v, own ? l->record : NULL);
+        chain->links[link].method->append(&l->parts[link], k, v, c->own_record ? l->record : NULL);
     struct kv_rows row = kv_rows_one(k, v);
-    l->rows.codec->append(l->rows.store, &row, own ? l->record : NULL, due_of(c, l, l->rows.n));
+    l->rows.codec->begin(l->rows.store, &row, due_of(c, l, l->rows.n));
     l->rows.n++;
 }
 
@@ -229,7 +231,7 @@ static void begin_step(void *arg, int i, int worker)
     struct kv_cache *c = s->caches[i];
     size_t width = (size_t)c->shape.n_kv_heads * (size_t)c->shape.head_dim;
     (void)worker;
-    append_row(c, &c->layers[s->layer], s->k + (size_t)i * width, s->v + (size_t)i * width);
+    begin_row(c, &c->layers[s->layer], s->k + (size_t)i * width, s->v + (size_t)i * width);
 }
 
 static int group_of(const struct kv_cache *c)
@@ -297,7 +299,10 @@ static void attend_kv_head(void *arg, int item, int worker)
     struct layer *l = &c->layers[s->layer];
     int group = group_of(c), d = c->shape.head_dim, first = kv_head * group;
     size_t at = (size_t)item * (size_t)group * (size_t)d;
+    size_t row = (size_t)(item / n_kv_heads) * (size_t)n_kv_heads * (size_t)d;
+    struct kv_rows rows = kv_rows_one(s->k + row, s->v + row);
     (void)worker;
+    l->rows.codec->append(l->rows.store, kv_head, &rows, c->own_record ? l->record : NULL);
     choose_rows(c, l, kv_head, s->q + at);
     if (c->n_ranges[first] == 0) {
         attend_all(c, l, s->engine->kernels, kv_head, s->q + at, s->out + at);

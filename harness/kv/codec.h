@@ -59,9 +59,11 @@ struct kv_codec {
     void *(*open)(const struct kv_part *part, int cap);
     void (*close)(void *store);
 
-    /* Rows before `due` become packed, those that come too; then the others of the new rows are
-     * kept. records: of append() for each row, or NULL. A new step begins. */
-    void (*append)(void *store, const struct kv_rows *rows, const void *records, int due);
+    /* A new step: `rows` come, and rows before `due` become packed, of those that come too. Then
+     * each KV head takes its own, before it is read and at the same time as others.
+     * records: of the append hook for each row, or NULL. */
+    void (*begin)(void *store, const struct kv_rows *rows, int due);
+    void (*append)(void *store, int kv_head, const struct kv_rows *rows, const void *records);
 
     /* For n_q of the KV head's queries, q [n_q][head_dim]:
      * scan    out[i * ld + j] = q[i] . key j of the run

@@ -13,6 +13,7 @@ struct row_store {
     struct kv_rows wide;       // f32, or
     uint16_t *k, *v;           // f16 [n_kv_heads][cap][head_dim]
     int n, cap, packed;
+    int before; // rows before the step
     struct kv_meter *meters;
 };
 
@@ -89,43 +90,45 @@ static size_t at(const struct row_store *s, int head, int t)
     return ((size_t)head * (size_t)s->cap + (size_t)t) * (size_t)s->part.shape.head_dim;
 }
 
-static void push_f16(struct row_store *s, const struct kv_rows *rows)
-{
-    int d = s->part.shape.head_dim;
-    for (int h = 0; h < s->part.shape.n_kv_heads; h++) {
-        uint16_t *k = s->k + at(s, h, s->n), *v = s->v + at(s, h, s->n);
-        const float *from_k = kv_rows_k(rows, d, h, 0), *from_v = kv_rows_v(rows, d, h, 0);
-        for (long i = 0; i < (long)rows->n * d; i++) {
-            k[i] = f16_from_f32(from_k[i]);
-            v[i] = f16_from_f32(from_v[i]);
-        }
-    }
-}
-
-static void push_f32(struct row_store *s, const struct kv_rows *rows)
-{
-    kv_rows_push(&s->wide, &s->part.shape, rows, 0, rows->n);
-    if (s->as && s->as->round)
-        s->as->round(&s->part, &s->wide, s->n);
-}
-
-/* Into the reference the rows come first: compress() takes them where they are. */
-static void append(void *store, const struct kv_rows *rows, const void *records, int due)
+static void begin_f16(void *store, const struct kv_rows *rows, int due)
 {
     struct row_store *s = store;
-    (void)records;
-    assert(s->n + rows->n <= s->cap && due <= s->n + rows->n);
+    (void)due;
+    assert(s->n + rows->n <= s->cap);
     kv_meters_step(s->meters, &s->part.shape);
-    if (s->k)
-        push_f16(s, rows);
-    else
-        push_f32(s, rows);
+    s->before = s->n;
     s->n += rows->n;
-    for (int h = 0; h < s->part.shape.n_kv_heads; h++)
-        kv_meter_write(&s->meters[h], KV_ROWS, 2 * row_bits(s) * (uint64_t)rows->n);
+}
+
+static void append_f16(void *store, int kv_head, const struct kv_rows *rows, const void *records)
+{
+    struct row_store *s = store;
+    int d = s->part.shape.head_dim;
+    uint16_t *k = s->k + at(s, kv_head, s->before), *v = s->v + at(s, kv_head, s->before);
+    (void)records;
+    s->part.kernels->narrow_f16(k, kv_rows_k(rows, d, kv_head, 0), (long)rows->n * d);
+    s->part.kernels->narrow_f16(v, kv_rows_v(rows, d, kv_head, 0), (long)rows->n * d);
+    kv_meter_write(&s->meters[kv_head], KV_ROWS, 2 * row_bits(s) * (uint64_t)rows->n);
+}
+
+/* All heads at once: the reference's groups may cross them. */
+static void begin_f32(void *store, const struct kv_rows *rows, int due)
+{
+    struct row_store *s = store;
+    begin_f16(store, rows, due);
+    kv_rows_push(&s->wide, &s->part.shape, rows, 0, rows->n);
+    if (s->as && s->as->round)
+        s->as->round(&s->part, &s->wide, s->before);
     if (s->as && s->as->compress && due > s->packed)
         s->as->compress(&s->part, &s->wide, s->packed, due);
     s->packed = due > s->packed ? due : s->packed;
+}
+
+static void append_f32(void *store, int kv_head, const struct kv_rows *rows, const void *records)
+{
+    struct row_store *s = store;
+    (void)records;
+    kv_meter_write(&s->meters[kv_head], KV_ROWS, 2 * row_bits(s) * (uint64_t)rows->n);
 }
 
 static void count_run(struct row_store *s, int kv_head, enum kv_side side, int n_q,
@@ -231,8 +234,8 @@ static void round_f16(const struct kv_part *part, struct kv_rows *rows, int from
 {
     size_t d = (size_t)part->shape.head_dim, n = (size_t)(rows->n - from) * d;
     for (int h = 0; h < part->shape.n_kv_heads; h++) {
-        kv_rows_halve(kv_rows_k(rows, (int)d, h, from), n);
-        kv_rows_halve(kv_rows_v(rows, (int)d, h, from), n);
+        kv_rows_halve(part->kernels, kv_rows_k(rows, (int)d, h, from), n);
+        kv_rows_halve(part->kernels, kv_rows_v(rows, (int)d, h, from), n);
     }
 }
 
@@ -240,7 +243,8 @@ const struct kv_codec kv_codec_f32 = {
     .bytes = bytes_f32,
     .open = open_f32,
     .close = close_store,
-    .append = append,
+    .begin = begin_f32,
+    .append = append_f32,
     .scan = scan,
     .scores = scores,
     .mix = mix,
@@ -253,7 +257,8 @@ const struct kv_codec kv_codec_f16 = {
     .bytes = bytes_f16,
     .open = open_f16,
     .close = close_store,
-    .append = append,
+    .begin = begin_f16,
+    .append = append_f16,
     .scan = scan,
     .scores = scores,
     .mix = mix,
@@ -266,7 +271,8 @@ const struct kv_codec kv_codec_f16 = {
 const struct kv_codec kv_codec_reference = {
     .bytes = bytes_f32,
     .close = close_store,
-    .append = append,
+    .begin = begin_f32,
+    .append = append_f32,
     .scan = scan,
     .scores = scores,
     .mix = mix,

@@ -64,8 +64,13 @@ void kv_rows_permute(void *rows, size_t row_bytes, int n, const int *order)
     }
 }
 
-void kv_rows_halve(float *x, size_t n)
+void kv_rows_halve(const struct kernels *kn, float *x, size_t n)
 {
-    for (size_t i = 0; i < n; i++)
-        x[i] = f16_to_f32(f16_from_f32(x[i]));
+    uint16_t half[256];
+    const size_t most = sizeof half / sizeof *half;
+    for (size_t some; n; x += some, n -= some) {
+        some = n < most ? n : most;
+        kn->narrow_f16(half, x, (long)some);
+        kn->widen_f16(x, half, (long)some);
+    }
 }

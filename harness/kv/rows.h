@@ -21,7 +21,7 @@ enum { KV_ROW_BYTES_MAX = 8192 };
 void kv_rows_permute(void *rows, size_t row_bytes, int n, const int *order);
 
 /* f32 numbers to the nearest that f16 has, in place. */
-void kv_rows_halve(float *x, size_t n);
+void kv_rows_halve(const struct kernels *kn, float *x, size_t n);
 
 static inline float *kv_rows_k(const struct kv_rows *r, int head_dim, int head, int t)
 {

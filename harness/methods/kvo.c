@@ -340,7 +340,7 @@ static void round_values(const struct kv_part *p, struct kv_rows *rows, int from
     const struct kvo_options *o = p->opt;
     size_t n = (size_t)(rows->n - from) * (size_t)p->shape.head_dim;
     for (int h = 0; h < p->shape.n_kv_heads && o->uncompressed == FORMAT_F16; h++)
-        kv_rows_halve(kv_rows_v(rows, p->shape.head_dim, h, from), n);
+        kv_rows_halve(p->kernels, kv_rows_v(rows, p->shape.head_dim, h, from), n);
 }
 
 static void compress(const struct kv_part *p, struct kv_rows *rows, int from, int to)
@@ -356,6 +356,7 @@ static const struct kv_codec packed = {
     .bytes = store_bytes,
     .open = open_store,
     .close = kvo_store_close,
+    .begin = kvo_store_begin,
     .append = kvo_store_append,
     .scan = kvo_store_scan,
     .scores = kvo_store_scores,

@@ -10,18 +10,24 @@
 
 enum { AHEAD = 3 }; // chunks that are asked for before their turn
 
+/* A block of one head on its way into records. */
+struct way {
+    struct kvo_work work;
+    float *k, *v; // [block rows][d]
+};
+
 struct kvo_store {
     struct kv_part part;
     struct kvo_format f;
     int n, packed, cap;     // rows; compressed ones
+    int before, was_packed; // the same before the step
     int max_chunks, window; // chunks that fit; recent rows that fit
     uint8_t *bases;         // [n_kv_heads][max_chunks][base_size]
     uint8_t *blocks;        // [n_kv_heads][max_chunks / chunks][block_size]
     uint8_t *keys;          // [n_kv_heads][window][base_size]: the recent rows
     uint8_t *values;        // [n_kv_heads][window][d] of f16 or f32
-    struct kvo_work work;
-    float *k, *v; // [block rows][d]: a block on its way
-    float *tile;  // [n_kv_heads][tile_size]: a chunk decoded, and room to decode it
+    struct way *ways;       // [n_kv_heads]
+    float *tile;            // [n_kv_heads][tile_size]: a chunk decoded, and room to decode it
     size_t tile_size;
     struct kv_meter *meters;
 };
@@ -83,9 +89,12 @@ struct kvo_store *kvo_store_open(const struct kv_part *part, int cap, int window
     s->blocks = mem_aligned(z.blocks);
     s->keys = mem_aligned(z.keys);
     s->values = mem_aligned(z.values);
-    kvo_work_init(&s->work, &s->f);
-    s->k = mem_aligned((size_t)s->f.rows * d * sizeof(float));
-    s->v = mem_aligned((size_t)s->f.rows * d * sizeof(float));
+    s->ways = xcalloc((size_t)part->shape.n_kv_heads, sizeof *s->ways);
+    for (int h = 0; h < part->shape.n_kv_heads; h++) {
+        kvo_work_init(&s->ways[h].work, &s->f);
+        s->ways[h].k = mem_aligned((size_t)s->f.rows * d * sizeof(float));
+        s->ways[h].v = mem_aligned((size_t)s->f.rows * d * sizeof(float));
+    }
     s->tile_size = ((size_t)s->f.key.chunk * d + kvo_scratch_size(&s->f) + 15) / 16 * 16;
     s->tile = mem_aligned((size_t)part->shape.n_kv_heads * s->tile_size * sizeof(float));
     s->meters = kv_meters_new(&part->shape, s->max_chunks + s->window);
@@ -96,13 +105,16 @@ void kvo_store_close(void *store)
 {
     struct kvo_store *s = store;
     kv_meters_free(s->meters, &s->part.shape);
-    kvo_work_release(&s->work);
+    for (int h = 0; h < s->part.shape.n_kv_heads; h++) {
+        kvo_work_release(&s->ways[h].work);
+        free(s->ways[h].k);
+        free(s->ways[h].v);
+    }
+    free(s->ways);
     free(s->bases);
     free(s->blocks);
     free(s->keys);
     free(s->values);
-    free(s->k);
-    free(s->v);
     free(s->tile);
     free(s);
 }
@@ -148,9 +160,9 @@ static uint64_t recent_value_bits(const struct kvo_store *s)
     return value_size(s) * 8;
 }
 
-static void get_recent_values(const struct kvo_store *s, float *out, int head, int t, int n)
+/* n rows of values as they are kept uncompressed. */
+static void get_values(const struct kvo_store *s, float *out, const void *from, int n)
 {
-    const void *from = value_at(s, head, t);
     if (s->f.value.half_numbers)
         s->part.kernels->widen_f16(out, from, (long)n * s->f.d);
     else
@@ -164,10 +176,7 @@ static void put_recent_value(const struct kvo_store *s, int head, int t, const f
         memcpy(to, v, value_size(s));
         return;
     }
-    for (int i = 0; i < s->f.d; i++) {
-        uint16_t half = f16_from_f32(v[i]);
-        memcpy(to + 2 * (size_t)i, &half, sizeof half);
-    }
+    s->part.kernels->narrow_f16((uint16_t *)(void *)to, v, s->f.d);
 }
 
 static struct int8_rows recent_keys(const struct kvo_store *s, int head, int t)
@@ -191,40 +200,51 @@ static void count_block(const struct kvo_store *s, uint64_t bits[KV_CLASSES], in
     bits[KV_INDEX] += n * b.index;
 }
 
-/* s->k, s->v as the block that begins at row t. */
+/* w->k, w->v as the block that begins at row t. */
 static void put_block(struct kvo_store *s, int head, int t)
 {
     int block = t / s->f.rows;
-    kvo_block_put(&s->f, &s->work, base_at(s, head, block * s->f.chunks), block_at(s, head, block),
-                  s->k, s->v);
+    struct way *w = &s->ways[head];
+    kvo_block_put(&s->f, &w->work, base_at(s, head, block * s->f.chunks), block_at(s, head, block),
+                  w->k, w->v);
     count_block(s, s->meters[head].ledger.written, 1);
 }
 
-/* Recent rows up to `due` become blocks, and the others move up. */
-static void pack_recent(struct kvo_store *s, int head, int due)
+/* Where a recent row was when `packed` rows were compressed. */
+static size_t place(const struct kvo_store *s, int head, int t, int packed)
 {
-    int n = due - s->packed, left = s->n - due;
-    for (int t = s->packed; t < due; t += s->f.rows) {
-        struct int8_rows keys = recent_keys(s, head, t);
-        s->part.kernels->widen_int8(s->k, &keys, s->f.rows);
-        get_recent_values(s, s->v, head, t, s->f.rows);
+    return (size_t)head * (size_t)s->window + (size_t)(t - packed);
+}
+
+/* Recent rows up to s->packed become blocks, and the others move up. */
+static void pack_recent(struct kvo_store *s, int head)
+{
+    struct way *w = &s->ways[head];
+    size_t key = s->f.base_size, value = value_size(s), to = place(s, head, 0, 0);
+    size_t left = (size_t)(s->before - s->packed), from = place(s, head, s->packed, s->was_packed);
+    for (int t = s->was_packed; t < s->packed; t += s->f.rows) {
+        size_t at = place(s, head, t, s->was_packed);
+        struct int8_rows keys = int8_record_rows(s->keys + at * key, key, s->f.d, &s->f.key);
+        s->part.kernels->widen_int8(w->k, &keys, s->f.rows);
+        get_values(s, w->v, s->values + at * value, s->f.rows);
         put_block(s, head, t);
     }
     kv_meter_read(&s->meters[head], KV_RECENT,
-                  (uint64_t)n * (recent_key_bits(s) + recent_value_bits(s)));
-    memmove(key_at(s, head, s->packed), key_at(s, head, due), (size_t)left * s->f.base_size);
-    memmove(value_at(s, head, s->packed), value_at(s, head, due), (size_t)left * value_size(s));
+                  (uint64_t)(s->packed - s->was_packed) *
+                      (recent_key_bits(s) + recent_value_bits(s)));
+    memmove(s->keys + to * key, s->keys + from * key, left * key);
+    memmove(s->values + to * value, s->values + from * value, left * value);
 }
 
 /* Values arrive as they are kept uncompressed, whatever becomes of them. */
 static void take_block(struct kvo_store *s, const struct kv_rows *rows, int head, int t)
 {
-    int d = s->f.d;
-    size_t n = (size_t)s->f.rows * (size_t)d;
-    memcpy(s->k, kv_rows_k(rows, d, head, t), n * sizeof *s->k);
-    memcpy(s->v, kv_rows_v(rows, d, head, t), n * sizeof *s->v);
+    struct way *w = &s->ways[head];
+    size_t n = (size_t)s->f.rows * (size_t)s->f.d;
+    memcpy(w->k, kv_rows_k(rows, s->f.d, head, t), n * sizeof *w->k);
+    memcpy(w->v, kv_rows_v(rows, s->f.d, head, t), n * sizeof *w->v);
     if (s->f.value.half_numbers)
-        kv_rows_halve(s->v, n);
+        kv_rows_halve(s->part.kernels, w->v, n);
     put_block(s, head, t);
 }
 
@@ -238,27 +258,30 @@ static void push_recent(struct kvo_store *s, const struct kv_rows *rows, const u
     kv_meter_write(&s->meters[head], KV_RECENT, recent_key_bits(s) + recent_value_bits(s));
 }
 
-void kvo_store_append(void *store, const struct kv_rows *rows, const void *records, int due)
+void kvo_store_begin(void *store, const struct kv_rows *rows, int due)
 {
     struct kvo_store *s = store;
-    int heads = s->part.shape.n_kv_heads, first = 0;
-    assert(records && s->n + rows->n <= s->cap && due % s->f.rows == 0);
+    assert(s->n + rows->n <= s->cap && due % s->f.rows == 0);
     assert(due <= s->n || s->n == 0); // a prompt, or rows that are here
     kv_meters_step(s->meters, &s->part.shape);
-    if (due > s->packed) {
-        for (int h = 0; h < heads && s->n; h++)
-            pack_recent(s, h, due);
-        for (int h = 0; h < heads && !s->n; h++)
-            for (int t = 0; t < due; t += s->f.rows)
-                take_block(s, rows, h, t);
-        first = s->n ? 0 : due;
-        s->n = s->n ? s->n : due;
-        s->packed = due;
-    }
-    assert(s->n + rows->n - first - s->packed <= s->window);
-    for (int i = first; i < rows->n; i++, s->n++)
-        for (int h = 0; h < heads; h++)
-            push_recent(s, rows, records, h, i, s->n);
+    s->before = s->n;
+    s->was_packed = s->packed;
+    s->n += rows->n;
+    s->packed = due > s->packed ? due : s->packed;
+    assert(s->n - s->packed <= s->window);
+}
+
+void kvo_store_append(void *store, int kv_head, const struct kv_rows *rows, const void *records)
+{
+    struct kvo_store *s = store;
+    int first = s->before == 0 ? s->packed : 0; // of the new rows: those before are packed
+    assert(records);
+    if (s->before && s->packed > s->was_packed)
+        pack_recent(s, kv_head);
+    for (int t = 0; t < first; t += s->f.rows)
+        take_block(s, rows, kv_head, t);
+    for (int i = first; i < rows->n; i++)
+        push_recent(s, rows, records, kv_head, i, s->before + i);
 }
 
 void kvo_store_permute(void *store, int kv_head, int from, int n, const int *order)
@@ -446,7 +469,7 @@ static void read_piece(const struct kvo_store *s, int head, int t, int n, float 
     if (t >= s->packed) {
         struct int8_rows keys = recent_keys(s, head, t);
         kn->widen_int8(k, &keys, n);
-        get_recent_values(s, v, head, t, n);
+        get_values(s, v, value_at(s, head, t), n);
         return;
     }
     struct kvo_bits ignored = {0};

@@ -19,7 +19,8 @@ size_t kvo_store_bytes(const struct kv_part *part, int cap, int window, const st
 /* The other functions of struct kv_codec, on a struct kvo_store. records: INT8 keys of the new
  * rows, [rows][n_kv_heads] of int8_record_size(). */
 void kvo_store_close(void *store);
-void kvo_store_append(void *store, const struct kv_rows *rows, const void *records, int due);
+void kvo_store_begin(void *store, const struct kv_rows *rows, int due);
+void kvo_store_append(void *store, int kv_head, const struct kv_rows *rows, const void *records);
 void kvo_store_scan(void *store, int kv_head, const float *q, int n_q, struct kv_run run,
                     float *out, int ld);
 void kvo_store_scores(void *store, int kv_head, const float *q, int n_q,

@@ -60,10 +60,10 @@ struct side {
 struct q8_store {
     struct kv_part part;
     struct kvo_quant quant;
-    int n, cap;
-    size_t size; // of a record
+    int n, cap, before; // rows; those before the step
+    size_t size;        // of a record
     struct side k, v;
-    float *row; // [head_dim]: one on its way
+    float *row; // [n_kv_heads][head_dim]: one on its way
     struct kv_meter *meters;
 };
 
@@ -88,7 +88,8 @@ static void *open_store(const struct kv_part *part, int cap)
     s->size = int8_record_size(part->shape.head_dim, &s->quant);
     s->k.records = mem_aligned(side_bytes(part, cap));
     s->v.records = mem_aligned(side_bytes(part, cap));
-    s->row = mem_aligned((size_t)part->shape.head_dim * sizeof *s->row);
+    s->row =
+        mem_aligned((size_t)part->shape.n_kv_heads * (size_t)part->shape.head_dim * sizeof *s->row);
     s->meters = kv_meters_new(&part->shape, cap);
     return s;
 }
@@ -115,8 +116,10 @@ static struct int8_rows rows_at(const struct q8_store *s, const struct side *x, 
 
 static void push(struct q8_store *s, const struct side *x, int head, int t, const float *row)
 {
-    memcpy(s->row, row, (size_t)s->part.shape.head_dim * sizeof *row);
-    int8_record_put(record_at(s, x, head, t), s->row, s->part.shape.head_dim, &s->quant);
+    int d = s->part.shape.head_dim;
+    float *copy = s->row + head * d;
+    memcpy(copy, row, (size_t)d * sizeof *row);
+    int8_record_put(record_at(s, x, head, t), copy, d, &s->quant);
 }
 
 static uint64_t code_bits(const struct q8_store *s)
@@ -129,23 +132,27 @@ static uint64_t pair_bits(const struct q8_store *s)
     return s->size * 8 - code_bits(s);
 }
 
-static void append(void *store, const struct kv_rows *rows, const void *records, int due)
+static void begin(void *store, const struct kv_rows *rows, int due)
+{
+    struct q8_store *s = store;
+    (void)due;
+    assert(s->n + rows->n <= s->cap);
+    kv_meters_step(s->meters, &s->part.shape);
+    s->before = s->n;
+    s->n += rows->n;
+}
+
+static void append(void *store, int kv_head, const struct kv_rows *rows, const void *records)
 {
     struct q8_store *s = store;
     int d = s->part.shape.head_dim;
     (void)records;
-    (void)due;
-    assert(s->n + rows->n <= s->cap);
-    kv_meters_step(s->meters, &s->part.shape);
-    for (int h = 0; h < s->part.shape.n_kv_heads; h++) {
-        for (int i = 0; i < rows->n; i++) {
-            push(s, &s->k, h, s->n + i, kv_rows_k(rows, d, h, i));
-            push(s, &s->v, h, s->n + i, kv_rows_v(rows, d, h, i));
-        }
-        kv_meter_write(&s->meters[h], KV_ROWS, 2 * code_bits(s) * (uint64_t)rows->n);
-        kv_meter_write(&s->meters[h], KV_PAIRS, 2 * pair_bits(s) * (uint64_t)rows->n);
+    for (int i = 0; i < rows->n; i++) {
+        push(s, &s->k, kv_head, s->before + i, kv_rows_k(rows, d, kv_head, i));
+        push(s, &s->v, kv_head, s->before + i, kv_rows_v(rows, d, kv_head, i));
     }
-    s->n += rows->n;
+    kv_meter_write(&s->meters[kv_head], KV_ROWS, 2 * code_bits(s) * (uint64_t)rows->n);
+    kv_meter_write(&s->meters[kv_head], KV_PAIRS, 2 * pair_bits(s) * (uint64_t)rows->n);
 }
 
 static void count_run(struct q8_store *s, int head, enum kv_side side, int n_q, struct kv_run run)
@@ -234,6 +241,7 @@ static const struct kv_codec packed = {
     .bytes = store_bytes,
     .open = open_store,
     .close = close_store,
+    .begin = begin,
     .append = append,
     .scan = scan,
     .scores = scores,

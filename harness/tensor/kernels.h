@@ -44,6 +44,8 @@ struct kernels {
     /* out[i] = the f32 value of in[i] */
     void (*widen_f16)(float *out, const uint16_t *in, long n);
     void (*widen_bf16)(float *out, const uint16_t *in, long n);
+    /* out[i] = in[i] as f16, to the nearest, ties to even; beyond its range infinity */
+    void (*narrow_f16)(uint16_t *out, const float *in, long n);
 
     /* Rows of a cache in other forms: bit for bit what scores and mix of the same level make of
      * the rows as f32. Rows of f16: */

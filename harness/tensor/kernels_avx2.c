@@ -60,6 +60,15 @@ static inline __m256 bf16_8(const uint16_t *p)
 }
 static inline vec v_load_f16(const uint16_t *p) { return BOTH(f16_8(p), f16_8(p + 8)); }
 static inline vec v_load_bf16(const uint16_t *p) { return BOTH(bf16_8(p), bf16_8(p + 8)); }
+static inline void store_f16_8(uint16_t *p, __m256 x)
+{
+    _mm_storeu_si128((__m128i *)p, _mm256_cvtps_ph(x, _MM_FROUND_TO_NEAREST_INT));
+}
+static inline void v_store_f16(uint16_t *p, vec x)
+{
+    store_f16_8(p, x.a);
+    store_f16_8(p + 8, x.b);
+}
 static inline __m256 round8(__m256 x)
 {
     return _mm256_round_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);

@@ -119,6 +119,12 @@ static void widen_f16(float *out, const uint16_t *in, long n)
         out[i] = f16_to_f32(in[i]);
 }
 
+static void narrow_f16(uint16_t *out, const float *in, long n)
+{
+    for (long i = 0; i < n; i++)
+        out[i] = f16_from_f32(in[i]);
+}
+
 static void widen_bf16(float *out, const uint16_t *in, long n)
 {
     for (long i = 0; i < n; i++)
@@ -126,7 +132,7 @@ static void widen_bf16(float *out, const uint16_t *in, long n)
 }
 
 const struct kernels kernels_plain = {
-    "plain", matmul_f32,  matmul_f16, matmul_bf16, scores,    mix,        softmax,
-    rmsnorm, silu_mul,    rope,       add,         widen_f16, widen_bf16, scores_f16,
-    mix_f16, scores_int8, mix_int8,   widen_int8,  unpack,
+    "plain",    matmul_f32, matmul_f16,  matmul_bf16, scores,     mix,        softmax,
+    rmsnorm,    silu_mul,   rope,        add,         widen_f16,  widen_bf16, narrow_f16,
+    scores_f16, mix_f16,    scores_int8, mix_int8,    widen_int8, unpack,
 };

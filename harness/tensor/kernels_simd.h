@@ -204,9 +204,19 @@ static void add(float *x, const float *y, int n)
 WIDEN(widen_f16, v_load_f16, f16_to_f32)
 WIDEN(widen_bf16, v_load_bf16, bf16_to_f32)
 
+static void narrow_f16(uint16_t *out, const float *in, long n)
+{
+    long i = 0;
+    for (; i + LANES <= n; i += LANES)
+        v_store_f16(out + i, v_load(in + i));
+    for (; i < n; i++)
+        out[i] = f16_from_f32(in[i]);
+}
+
 #define KERNELS(level, unpack_of_level)                                                            \
     const struct kernels kernels_##level = {                                                       \
-        #level,  matmul_f32,  matmul_f16, matmul_bf16, scores,          mix,        softmax,       \
-        rmsnorm, silu_mul,    rope,       add,         widen_f16,       widen_bf16, scores_f16,    \
+        #level,  matmul_f32,  matmul_f16, matmul_bf16, scores,                                     \
+        mix,     softmax,     rmsnorm,    silu_mul,    rope,                                       \
+        add,     widen_f16,   widen_bf16, narrow_f16,  scores_f16,                                 \
         mix_f16, scores_int8, mix_int8,   widen_int8,  unpack_of_level,                            \
     };

@@ -146,7 +146,7 @@ static int kept_in_chunk(const struct run *r, int head, int chunk)
                                     (size_t)d +
                                 (size_t)c];
             if (r->s.half_numbers)
-                kv_rows_halve(v, (size_t)q.group);
+                kv_rows_halve(&kernels_plain, v, (size_t)q.group);
             kvo_value_encode(&g, v, &q);
             for (int i = 0; i < q.group; i++)
                 n += first + i >= from && first + i < to && i % q.chunk && kept[i];
