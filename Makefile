@@ -83,7 +83,7 @@ $(B)/harness/tensor/kernels_avx2.o: ISA := -mavx2 -mfma -mf16c
 $(B)/harness/tensor/kernels_avx512.o: ISA := -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx2 -mfma -mf16c
 
 # Short loops over groups; -O3 vectorises them and changes no result.
-$(B)/harness/methods/kvo_quant.o: ISA := -O3
+$(B)/harness/methods/kvo_quant.o $(B)/harness/tensor/group_quant.o: ISA := -O3
 
 $(B)/%.o: %.c $(B)/flags
 	@mkdir -p $(@D)

@@ -1,23 +1,11 @@
 #include "harness/methods/kvo_quant.h"
 
 #include <assert.h>
-#include <math.h>
 #include <string.h>
 
+#include "harness/tensor/group_quant.h"
+
 enum { KEY_BASE_BITS = 8 }; // salient keys, and every appended key
-
-/* A grid of codes low..high; both are exact as float. */
-struct grid {
-    float low, high;
-};
-
-static struct grid grid_of(int bits, bool symmetric)
-{
-    float half = (float)(1 << (bits - 1));
-    if (symmetric)
-        return (struct grid){-half, half - 1};
-    return (struct grid){0, 2 * half - 1};
-}
 
 int kvo_lowest(int bits, bool symmetric)
 {
@@ -84,90 +72,26 @@ int kvo_value_check(const struct kvo_quant *value, int window, struct err *e)
     return 0;
 }
 
-/* s = max(s, 1e-5), and NaN stays: 0 / 0 of a symmetric 1-bit grid does, as in the authors' code.
- */
-static float at_least_tiny(float s)
+/* The group quantizer calls its pair by a name of its own. */
+static struct group_pair shared(struct kvo_pair p)
 {
-    return s < 1e-5f ? 1e-5f : s;
-}
-
-/* In independent lanes, for speed; NaN anywhere makes max NaN, so it is not hidden by a code. */
-static void range_of(float *min, float *max, const float *x, int n)
-{
-    enum { LANES = 8 };
-    float lo[LANES], hi[LANES];
-    int nan[LANES] = {0}, i = 0, any = 0;
-    for (int j = 0; j < LANES; j++)
-        lo[j] = hi[j] = x[j < n ? j : 0];
-    for (; i + LANES <= n; i += LANES)
-        for (int j = 0; j < LANES; j++) {
-            float v = x[i + j];
-            hi[j] = v > hi[j] ? v : hi[j];
-            lo[j] = v < lo[j] ? v : lo[j];
-            nan[j] |= v != v;
-        }
-    for (; i < n; i++) {
-        hi[0] = x[i] > hi[0] ? x[i] : hi[0];
-        lo[0] = x[i] < lo[0] ? x[i] : lo[0];
-        any |= x[i] != x[i];
-    }
-    *max = hi[0], *min = lo[0];
-    for (int j = 0; j < LANES; j++) {
-        *max = hi[j] > *max ? hi[j] : *max;
-        *min = lo[j] < *min ? lo[j] : *min;
-        any |= nan[j];
-    }
-    *max = any ? NAN : *max;
-}
-
-/* Clipping multiplies both ends, so it widens a range that lies above or below zero. */
-static struct kvo_pair pair_of(const float *x, int n, struct grid g, const struct kvo_quant *q)
-{
-    float max, min;
-    range_of(&min, &max, x, n);
-    float clip = (float)q->clip;
-    if (q->clip < 1) {
-        max *= clip;
-        min *= clip;
-    }
-    if (q->symmetric) // by the signed maximum, not by max |x|
-        return (struct kvo_pair){at_least_tiny(max / g.high), 0};
-    return (struct kvo_pair){at_least_tiny((max - min) / g.high), min};
-}
-
-/* Clamping first gives the same as rounding first, the ends being whole; then adding 1.5 * 2^23
- * rounds to even, as rintf does but inline. NaN becomes the lowest code. */
-static int code_of(float x, struct kvo_pair p, struct grid g)
-{
-    const float whole = 0x1.8p23f;
-    float q = (x - p.zero) / p.scale;
-    q = q > g.low ? q : g.low;
-    q = q < g.high ? q : g.high;
-    return (int)((q + whole) - whole - g.low);
-}
-
-static void encode(uint8_t *codes, const float *x, int n, struct kvo_pair p, struct grid g)
-{
-    for (int i = 0; i < n; i++)
-        codes[i] = (uint8_t)code_of(x[i], p, g);
+    return (struct group_pair){p.scale, p.zero};
 }
 
 struct kvo_pair kvo_encode(uint8_t *codes, const float *x, int n, int bits,
                            const struct kvo_quant *q)
 {
     assert(n > 0 && bits >= 1 && bits <= KVO_BITS_MAX);
-    struct grid g = grid_of(bits, q->symmetric);
-    struct kvo_pair p = pair_of(x, n, g, q);
-    encode(codes, x, n, p, g);
-    return p;
+    struct group_grid g = group_grid(bits, q->symmetric);
+    struct group_pair p = group_pair(x, n, g, q->symmetric, (float)q->clip);
+    group_encode(codes, x, n, p, g);
+    return (struct kvo_pair){p.scale, p.zero};
 }
 
 void kvo_decode(float *x, const uint8_t *codes, struct kvo_pair pair, int n, int bits,
                 const struct kvo_quant *q)
 {
-    float low = grid_of(bits, q->symmetric).low;
-    for (int i = 0; i < n; i++)
-        x[i] = ((float)codes[i] + low) * pair.scale + pair.zero;
+    group_decode(x, codes, n, shared(pair), group_grid(bits, q->symmetric).low);
 }
 
 /* |x| as a whole number in the same order; NaN above everything, as torch's topk has it. */
@@ -261,9 +185,9 @@ void kvo_key_decode(float *x, const struct kvo_group *in, const float *base,
  * own: multiply first, then divide. */
 static struct kvo_pair base_pair(struct kvo_pair p, const struct kvo_quant *value)
 {
-    float high = grid_of(value->bits, value->symmetric).high;
-    float base_high = grid_of(2 * value->bits, value->symmetric).high;
-    p.scale = at_least_tiny((p.scale * high) / base_high);
+    float high = group_grid(value->bits, value->symmetric).high;
+    float base_high = group_grid(2 * value->bits, value->symmetric).high;
+    p.scale = group_scale((p.scale * high) / base_high);
     return p;
 }
 
@@ -296,10 +220,10 @@ void kvo_value_encode(struct kvo_group *out, const float *v, const struct kvo_qu
     out->pair = kvo_encode(out->codes, x, n, value->bits, value);
     kvo_decode(x, out->codes, out->pair, n, value->bits, value);
     prune_values(out->kept, x, value);
-    struct grid g = grid_of(2 * value->bits, value->symmetric);
+    struct group_grid g = group_grid(2 * value->bits, value->symmetric);
     struct kvo_pair p = base_pair(out->pair, value);
     for (int j = 0; j < n / value->chunk; j++) // beyond the range of the others they saturate
-        out->base[j] = (uint16_t)code_of(v[j * value->chunk], p, g);
+        out->base[j] = group_code(v[j * value->chunk], shared(p), g);
 }
 
 /* A pruned value is 0. */
@@ -308,7 +232,7 @@ void kvo_value_decode(float *v, const struct kvo_group *in, const struct kvo_qua
     kvo_decode(v, in->codes, in->pair, value->group, value->bits, value);
     for (int i = 0; i < value->group; i++)
         v[i] = in->kept[i] ? v[i] : 0;
-    float low = grid_of(2 * value->bits, value->symmetric).low;
+    float low = group_grid(2 * value->bits, value->symmetric).low;
     struct kvo_pair p = base_pair(in->pair, value);
     for (int j = 0; j < value->group / value->chunk; j++)
         v[j * value->chunk] = ((float)in->base[j] + low) * p.scale + p.zero;
