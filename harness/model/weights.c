@@ -67,7 +67,7 @@ static int need_matrix(struct loader *l, const char *name, int rows, int cols, s
     const struct tensor *t = need(l, name, shape, 2, e);
     if (!t)
         return -1;
-    *m = (struct matrix){t->data, t->dtype, rows, cols};
+    *m = (struct matrix){.data = t->data, .dtype = t->dtype, .rows = rows, .cols = cols};
     return 0;
 }
 

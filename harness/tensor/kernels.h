@@ -13,6 +13,7 @@
 #include <stdbool.h>
 
 #include "harness/tensor/dtype.h"
+#include "harness/tensor/quant_rows.h"
 
 struct kernels {
     const char *name; // "plain", "avx2", "avx512": stored with every run
@@ -43,6 +44,11 @@ struct kernels {
     /* out[i] = the f32 value of in[i] */
     void (*widen_f16)(float *out, const uint16_t *in, long n);
     void (*widen_bf16)(float *out, const uint16_t *in, long n);
+
+    /* Over n packed rows: as matmul_f32 over the decoded ones, bit for bit, and their decoding */
+    void (*matmul_quant)(float *out, int ld_out, const float *x, int ld_x, int m,
+                         const struct quant_rows *w, int n);
+    void (*widen_quant)(float *out, const struct quant_rows *w, int n); // out [n][w->cols]
 };
 
 extern const struct kernels kernels_plain;

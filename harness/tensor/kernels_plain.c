@@ -108,7 +108,9 @@ static void widen_bf16(float *out, const uint16_t *in, long n)
         out[i] = bf16_to_f32(in[i]);
 }
 
+#include "harness/tensor/kernels_quant_plain.h"
+
 const struct kernels kernels_plain = {
-    "plain", matmul_f32, matmul_f16, matmul_bf16, scores,    mix,        softmax,
-    rmsnorm, silu_mul,   rope,       add,         widen_f16, widen_bf16,
+    "plain",  matmul_f32, matmul_f16, matmul_bf16, scores,     mix,          softmax,     rmsnorm,
+    silu_mul, rope,       add,        widen_f16,   widen_bf16, matmul_quant, widen_quant,
 };

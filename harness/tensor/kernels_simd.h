@@ -245,8 +245,11 @@ static void add(float *x, const float *y, int n)
 WIDEN(widen_f16, v_load_f16, f16_to_f32)
 WIDEN(widen_bf16, v_load_bf16, bf16_to_f32)
 
+#include "harness/tensor/kernels_quant_simd.h"
+
 #define KERNELS(level)                                                                             \
     const struct kernels kernels_##level = {                                                       \
-        #level,  matmul_f32, matmul_f16, matmul_bf16, scores,    mix,        softmax,              \
-        rmsnorm, silu_mul,   rope,       add,         widen_f16, widen_bf16,                       \
+        #level, matmul_f32, matmul_f16, matmul_bf16,  scores,                                      \
+        mix,    softmax,    rmsnorm,    silu_mul,     rope,                                        \
+        add,    widen_f16,  widen_bf16, matmul_quant, widen_quant,                                 \
     };
