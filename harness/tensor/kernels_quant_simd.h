@@ -62,45 +62,26 @@ INLINE vec decoded(const int bits, struct decoder d, vint code, vint lowest)
     return v_add(v_mul(v_of_int(i_add(code, lowest)), d.a), d.b);
 }
 
-/* A row on its way through the spans. */
-struct quant_walk {
-    const uint8_t *span, *pairs;
-    float buffer[2 * QUANT_SPAN]; // pairs of f16 of this span, widened
-    const float *next;            // pair
-    struct decoder decoder;
-};
-
-INLINE void walk_start(struct quant_walk *w, const struct quant_rows *q, const uint8_t *row)
-{
-    w->span = row;
-    w->pairs = row + q->codes;
-}
-
-/* A span begins: the pairs that may come up in it. */
-INLINE void walk_span(struct quant_walk *w, const struct quant_rows *q)
-{
-    w->next = (const float *)(const void *)w->pairs;
-    if (q->wide)
-        return;
-    v_store(w->buffer, v_load_f16((const uint16_t *)(const void *)w->pairs));
-    w->next = w->buffer;
-}
-
-INLINE void walk_group(const int bits, struct quant_walk *w, const struct quant_rows *q,
-                       vint lowest)
-{
-    int n = q->symmetric ? 1 : 2;
-    w->decoder = decoder_of(bits, w->next[0], q->symmetric ? 0 : w->next[1], lowest);
-    w->next += n;
-    w->pairs += (size_t)n * (q->wide ? sizeof(float) : sizeof(uint16_t));
-}
-
-/* Vectors of a group; 0: groups are no whole vectors. */
+/* Vectors of a group; 0: groups are no whole vectors. A group that is a row has no end. */
 static int group_vectors(const struct quant_rows *q)
 {
     if (q->group == q->cols)
-        return (q->cols + LANES - 1) / LANES;
+        return 1 << 20;
     return q->group % LANES ? 0 : q->group / LANES;
+}
+
+/* Pairs that may come up in a span, widened, of rows one stride apart. Group `first` is the
+ * current one; reads up to QUANT_SLACK bytes on. */
+INLINE void span_pairs(float out[TILE_N][2 * QUANT_SPAN], const struct quant_rows *q,
+                       const uint8_t *row, const int nw, int first)
+{
+    size_t size = (q->symmetric ? 1 : 2) * (q->wide ? sizeof(float) : sizeof(uint16_t));
+    const uint8_t *pairs = row + q->codes + (size_t)first * size;
+    UNROLL for (int j = 0; j < nw; j++)
+    {
+        const void *at = pairs + (size_t)j * q->stride;
+        v_store(out[j], q->wide ? v_load(at) : v_load_f16(at));
+    }
 }
 
 /* Weights of a row from index i on, at most 16, one by one: ends of rows, and odd groups. */
@@ -114,43 +95,62 @@ static __attribute__((noinline)) vec weights_quant(const struct quant_rows *q, c
     return v_load(part);
 }
 
-/* Whole spans, all in registers: rows 0..m-1 of x by rows 0..nw-1 of w. Returns where it ends. */
-INLINE int quant_spans(vec acc[TILE_M][TILE_N], const float *x, int ld_x, const int m,
-                       const struct quant_rows *q, const uint8_t *row, const int nw, const int bits)
+/*
+ * Whole spans, all in registers: rows 0..m-1 of x by rows 0..nw-1 of w; with m = 0 the weights
+ * themselves, of one row, to out. Returns where it ends.
+ * step: vectors of which all groups are multiples; decoders are made once for so many.
+ */
+INLINE int quant_spans(vec acc[TILE_M][TILE_N], float *out, const float *x, int ld_x, const int m,
+                       const struct quant_rows *q, const uint8_t *row, const int nw, const int bits,
+                       const int step)
 {
-    int group = group_vectors(q), left = 0, l = 0;
+    static const float none[2 * QUANT_SPAN] = {0};
+    const int vectors = group_vectors(q), n = q->symmetric ? 1 : 2;
+    const int zero_stride = q->symmetric ? 0 : 2 * QUANT_SPAN;
+    int left = vectors, group = 0, l = 0;
+    float pairs[TILE_N][2 * QUANT_SPAN];
     vint lowest = i_set1(q->lowest);
-    struct quant_walk walk[TILE_N];
-    UNROLL for (int j = 0; j < nw; j++) walk_start(&walk[j], q, row + (size_t)j * q->stride);
-    for (; group && l + QUANT_SPAN * LANES <= q->cols; l += QUANT_SPAN * LANES) {
-        UNROLL for (int j = 0; j < nw; j++) walk_span(&walk[j], q);
+    const uint8_t *span = row;
+    for (; vectors && l + QUANT_SPAN * LANES <= q->cols; l += QUANT_SPAN * LANES) {
+        const float *scale = pairs[0], *zero = q->symmetric ? none : pairs[0] + 1;
+        struct decoder d[TILE_N];
+        span_pairs(pairs, q, row, nw, group);
         UNROLL for (int v = 0; v < QUANT_SPAN; v++)
         {
             vec wv[TILE_N];
-            if (left == 0) {
-                UNROLL for (int j = 0; j < nw; j++) walk_group(bits, &walk[j], q, lowest);
-                left = group;
+            if (v % step == 0) {
+                UNROLL for (int j = 0; j < nw; j++) d[j] =
+                    decoder_of(bits, scale[j * 2 * QUANT_SPAN], zero[j * zero_stride], lowest);
+                left -= step;
+                if (left == 0) {
+                    scale += n;
+                    zero += q->symmetric ? 0 : n;
+                    left = vectors;
+                    group++;
+                }
             }
-            left--;
             UNROLL for (int j = 0; j < nw; j++) wv[j] =
-                decoded(bits, walk[j].decoder, codes_of(bits, walk[j].span, v), lowest);
+                decoded(bits, d[j], codes_of(bits, span + (size_t)j * q->stride, v), lowest);
+            if (m == 0)
+                v_store(out + l + v * LANES, wv[0]);
             UNROLL for (int i = 0; i < m; i++)
             {
                 vec xv = v_load(x + (long)i * ld_x + l + v * LANES);
                 UNROLL for (int j = 0; j < nw; j++) acc[i][j] = v_fma(xv, wv[j], acc[i][j]);
             }
         }
-        UNROLL for (int j = 0; j < nw; j++) walk[j].span += bits * QUANT_LANES;
+        span += bits * QUANT_LANES;
     }
     return l;
 }
 
 INLINE void quant_tile(float *out, int ld_out, const float *x, int ld_x, const int m,
-                       const struct quant_rows *q, const uint8_t *row, const int nw, const int bits)
+                       const struct quant_rows *q, const uint8_t *row, const int nw, const int bits,
+                       const int step)
 {
     vec acc[TILE_M][TILE_N];
     UNROLL for (int i = 0; i < m; i++) UNROLL for (int j = 0; j < nw; j++) acc[i][j] = v_zero();
-    int l = bits ? quant_spans(acc, x, ld_x, m, q, row, nw, bits) : 0;
+    int l = bits ? quant_spans(acc, NULL, x, ld_x, m, q, row, nw, bits, step) : 0;
     for (; l < q->cols; l += LANES) {
         int r = q->cols - l < LANES ? q->cols - l : LANES;
         UNROLL for (int j = 0; j < nw; j++)
@@ -164,58 +164,58 @@ INLINE void quant_tile(float *out, int ld_out, const float *x, int ld_x, const i
         out[(long)i * ld_out + j] = v_sum(acc[i][j]);
 }
 
-/* All rows of x by nw rows of w: each weight is decoded once for up to four rows of x. */
-INLINE void quant_tiles(float *out, int ld_out, const float *x, int ld_x, int m,
-                        const struct quant_rows *q, const uint8_t *row, const int nw,
-                        const int bits)
-{
-    for (; m >= TILE_M; m -= TILE_M, out += (long)TILE_M * ld_out, x += (long)TILE_M * ld_x)
-        quant_tile(out, ld_out, x, ld_x, TILE_M, q, row, nw, bits);
-    if (m == 3)
-        quant_tile(out, ld_out, x, ld_x, 3, q, row, nw, bits);
-    else if (m == 2)
-        quant_tile(out, ld_out, x, ld_x, 2, q, row, nw, bits);
-    else if (m == 1)
-        quant_tile(out, ld_out, x, ld_x, 1, q, row, nw, bits);
-}
+/* What one function does: so many rows of x by four rows of w, or the spans of one row to out. */
+struct quant_call {
+    float *out;
+    int ld_out;
+    const float *x;
+    int ld_x;
+    const struct quant_rows *q;
+    const uint8_t *row;
+};
 
-/* The whole spans of a row as floats. Returns where it ends. */
-INLINE int quant_widen_row(float *out, const struct quant_rows *q, const uint8_t *row,
-                           const int bits)
+/* Bits and step are constants in each function made from this. m 0: spans to out. */
+INLINE int quant_do(const struct quant_call *c, int m, const int bits, const int step)
 {
-    int group = group_vectors(q), left = 0, l = 0;
-    vint lowest = i_set1(q->lowest);
-    struct quant_walk walk;
-    walk_start(&walk, q, row);
-    for (; group && l + QUANT_SPAN * LANES <= q->cols; l += QUANT_SPAN * LANES) {
-        walk_span(&walk, q);
-        UNROLL for (int v = 0; v < QUANT_SPAN; v++)
-        {
-            if (left == 0) {
-                walk_group(bits, &walk, q, lowest);
-                left = group;
-            }
-            left--;
-            v_store(out + l + v * LANES,
-                    decoded(bits, walk.decoder, codes_of(bits, walk.span, v), lowest));
-        }
-        walk.span += bits * QUANT_LANES;
+    switch (m) {
+    case 0:
+        return quant_spans(NULL, c->out, NULL, 0, 0, c->q, c->row, 1, bits, step);
+    case 1:
+        quant_tile(c->out, c->ld_out, c->x, c->ld_x, 1, c->q, c->row, TILE_N, bits, step);
+        return 0;
+    case 2:
+        quant_tile(c->out, c->ld_out, c->x, c->ld_x, 2, c->q, c->row, TILE_N, bits, step);
+        return 0;
     }
-    return l;
+    quant_tile(c->out, c->ld_out, c->x, c->ld_x, TILE_M, c->q, c->row, TILE_N, bits, step);
+    return 0;
 }
 
-/* A function for each number of bits, which is a constant in it. */
+/* Groups of an odd number of vectors are rare and slower: one row of x at a time. */
+INLINE int quant_do_one(const struct quant_call *c, int m, const int bits)
+{
+    if (m == 0)
+        return quant_spans(NULL, c->out, NULL, 0, 0, c->q, c->row, 1, bits, 1);
+    for (int i = 0; i < m; i++)
+        quant_tile(c->out + (long)i * c->ld_out, c->ld_out, c->x + (long)i * c->ld_x, c->ld_x, 1,
+                   c->q, c->row, TILE_N, bits, 1);
+    return 0;
+}
+
+/* Without a table there is nothing to make for a group, so nothing to gain from long steps. */
 #define QUANT_BITS(bits)                                                                           \
-    static void quant_four_##bits(float *out, int ld_out, const float *x, int ld_x, int m,         \
-                                  const struct quant_rows *q, const uint8_t *row)                  \
+    static int quant_##bits##_1(const struct quant_call *c, int m)                                 \
     {                                                                                              \
-        quant_tiles(out, ld_out, x, ld_x, m, q, row, TILE_N, bits);                                \
+        return quant_do_one(c, m, bits);                                                           \
     }                                                                                              \
-    static int quant_widen_##bits(float *out, const struct quant_rows *q, const uint8_t *row)      \
+    static int quant_##bits##_2(const struct quant_call *c, int m)                                 \
     {                                                                                              \
-        return quant_widen_row(out, q, row, bits);                                                 \
+        return quant_do(c, m, bits, 2);                                                            \
+    }                                                                                              \
+    static int quant_##bits##_8(const struct quant_call *c, int m)                                 \
+    {                                                                                              \
+        return (bits) <= QUANT_TABLE_BITS ? quant_do(c, m, bits, 8) : quant_##bits##_2(c, m);      \
     }
-
 QUANT_BITS(2)
 QUANT_BITS(3)
 QUANT_BITS(4)
@@ -224,36 +224,62 @@ QUANT_BITS(6)
 QUANT_BITS(7)
 QUANT_BITS(8)
 
+typedef int quant_function(const struct quant_call *c, int m);
+
+/* By bits, and the step that the groups are multiples of. */
+#define QUANT_ROW(bits)                                                                            \
+    {                                                                                              \
+        quant_##bits##_1, quant_##bits##_2, quant_##bits##_8                                       \
+    }
+static quant_function *const quant_functions[][3] = {QUANT_ROW(2), QUANT_ROW(3), QUANT_ROW(4),
+                                                     QUANT_ROW(5), QUANT_ROW(6), QUANT_ROW(7),
+                                                     QUANT_ROW(8)};
+
+static quant_function *quant_function_of(const struct quant_rows *q)
+{
+    int vectors = group_vectors(q);
+    return quant_functions[q->bits - 2][vectors % 8 == 0 ? 2 : vectors % 2 == 0 ? 1 : 0];
+}
+
+/* Rows of x that one call takes: 4, 2 or 1. */
+static int quant_rows_of(int left)
+{
+    return left >= TILE_M ? TILE_M : left >= 2 ? 2 : 1;
+}
+
+/* A row of w that is left over. */
 static void quant_one(float *out, int ld_out, const float *x, int ld_x, int m,
                       const struct quant_rows *q, const uint8_t *row)
 {
-    quant_tiles(out, ld_out, x, ld_x, m, q, row, 1, 0);
+    for (int i = 0; i < m; i++)
+        quant_tile(out + (long)i * ld_out, ld_out, x + (long)i * ld_x, ld_x, 1, q, row, 1, 0, 1);
 }
 
+/* Each weight is decoded once for up to four rows of x (three are two and one). */
 static void matmul_quant(float *out, int ld_out, const float *x, int ld_x, int m,
                          const struct quant_rows *w, int n)
 {
-    static void (*const four[])(float *, int, const float *, int, int, const struct quant_rows *,
-                                const uint8_t *) = {
-        [2] = quant_four_2, [3] = quant_four_3, [4] = quant_four_4, [5] = quant_four_5,
-        [6] = quant_four_6, [7] = quant_four_7, [8] = quant_four_8};
+    quant_function *four = quant_function_of(w);
     int j = 0;
     for (; j + TILE_N <= n; j += TILE_N)
-        four[w->bits](out + j, ld_out, x, ld_x, m, w, quant_row(w, j));
+        for (int i = 0, some; i < m; i += some) {
+            some = quant_rows_of(m - i);
+            const struct quant_call c = {
+                out + (long)i * ld_out + j, ld_out, x + (long)i * ld_x, ld_x, w, quant_row(w, j)};
+            four(&c, some);
+        }
     for (; j < n; j++)
         quant_one(out + j, ld_out, x, ld_x, m, w, quant_row(w, j));
 }
 
 static void widen_quant(float *out, const struct quant_rows *w, int n)
 {
-    static int (*const widen[])(float *, const struct quant_rows *, const uint8_t *) = {
-        [2] = quant_widen_2, [3] = quant_widen_3, [4] = quant_widen_4, [5] = quant_widen_5,
-        [6] = quant_widen_6, [7] = quant_widen_7, [8] = quant_widen_8};
+    quant_function *spans = quant_function_of(w);
     for (int j = 0; j < n; j++, out += w->cols) {
-        const uint8_t *row = quant_row(w, j);
-        for (int l = widen[w->bits](out, w, row); l < w->cols; l += LANES) {
+        const struct quant_call c = {.out = out, .q = w, .row = quant_row(w, j)};
+        for (int l = spans(&c, 0); l < w->cols; l += LANES) {
             int r = w->cols - l < LANES ? w->cols - l : LANES;
-            v_store_part(out + l, weights_quant(w, row, l), r);
+            v_store_part(out + l, weights_quant(w, c.row, l), r);
         }
     }
 }
