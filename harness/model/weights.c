@@ -265,3 +265,17 @@ size_t weights_parameters(const struct weights *w)
     }
     return n;
 }
+
+uint64_t weights_bits(const struct weights *w, const struct layer_weights *layers)
+{
+    size_t norms = (2 * (size_t)w->n_layers + 1) * (size_t)w->embed.cols;
+    uint64_t bits = matrix_bits(&w->embed) + norms * sizeof(float) * 8;
+    if (w->head.data != w->embed.data)
+        bits += matrix_bits(&w->head);
+    for (int i = 0; i < w->n_layers; i++) {
+        const struct layer_weights *y = &layers[i];
+        bits += matrix_bits(&y->q) + matrix_bits(&y->k) + matrix_bits(&y->v) + matrix_bits(&y->o) +
+                matrix_bits(&y->gate) + matrix_bits(&y->up) + matrix_bits(&y->down);
+    }
+    return bits;
+}
