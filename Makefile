@@ -79,8 +79,8 @@ $(B)/flags: FORCE
 	@echo '$(FLAGSTAMP)' | cmp -s - $@ || echo '$(FLAGSTAMP)' > $@
 FORCE:
 
-$(B)/harness/tensor/kernels_avx2.o: ISA := -mavx2 -mfma -mf16c
-$(B)/harness/tensor/kernels_avx512.o: ISA := -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx2 -mfma -mf16c
+$(B)/harness/tensor/kernels_avx2.o: ISA := -mavx2 -mfma -mf16c -mbmi2 -mpopcnt
+$(B)/harness/tensor/kernels_avx512.o: ISA := -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx2 -mfma -mf16c -mbmi2 -mpopcnt
 
 # Short loops over groups; -O3 vectorises them and changes no result.
 $(B)/harness/methods/kvo_quant.o $(B)/harness/tensor/group_quant.o: ISA := -O3
@@ -114,7 +114,7 @@ $(B)/%.o: %.S build/gen/jieba.bin $(B)/flags
 	$(Q)$(CC) -DJIEBA_BIN='"build/gen/jieba.bin"' -c -o $@ $<
 
 # The schema and what built the program are compiled in.
-$(B)/gen/schema.inc: harness/store/schema.sql
+$(B)/gen/%.inc: harness/store/%.sql
 	@mkdir -p $(@D)
 	$(Q)sed -e 's/\\/\\\\/g' -e 's/"/\\"/g' -e 's/^/"/' -e 's/$$/\\n",/' $< > $@
 
@@ -124,7 +124,7 @@ $(B)/gen/build_info.inc: FORCE
 	   echo "#define BUILD_DIRTY $$(git diff --quiet HEAD -- 2>/dev/null && echo 0 || echo 1)"; \
 	   echo '#define BUILD_CFLAGS "$(strip $(OPT) -ffp-contract=off $(CFLAGS))"'; \
 	 } > $@.new; cmp -s $@.new $@ && rm $@.new || mv $@.new $@
-GEN := $(B)/gen/build_info.inc $(if $(wildcard harness/store/schema.sql),$(B)/gen/schema.inc)
+GEN := $(B)/gen/build_info.inc $(patsubst harness/store/%.sql,$(B)/gen/%.inc,$(wildcard harness/store/*.sql))
 $(OBJ): | $(GEN)
 
 $(B)/tests/%: $(B)/tests/unit/%.o $(LIB)

@@ -17,13 +17,20 @@ static void *grow(void *list, int n, size_t size)
     return p;
 }
 
-/* Categories and their tasks in the order in which they were planned. */
+/* Categories and their tasks in the order in which they were planned. One of several of its name is
+ * called by its data, too: by the words before a comma where these tell it from the others. */
 static const char tasks_sql[] =
-    "SELECT t.id, t.name, t.category FROM"
-    " (SELECT j.task AS task, min(j.id) AS first FROM experiment_job x JOIN job j ON j.id = x.job"
-    "   WHERE x.experiment = ?1 GROUP BY j.task) f"
-    " JOIN task t ON t.id = f.task"
-    " ORDER BY min(f.first) OVER (PARTITION BY t.category), f.first";
+    "WITH t AS (SELECT k.id, k.name, k.category, f.first, replace(k.data, 'generated: ', '') AS "
+    "data,"
+    "   substr(replace(k.data, 'generated: ', ''), 1,"
+    "          instr(replace(k.data, 'generated: ', '') || ',', ',') - 1) AS brief"
+    " FROM (SELECT j.task AS task, min(j.id) AS first FROM experiment_job x"
+    "   JOIN job j ON j.id = x.job WHERE x.experiment = ?1 GROUP BY j.task) f"
+    " JOIN task k ON k.id = f.task)"
+    "SELECT id, name || CASE WHEN data IS NULL OR count(*) OVER (PARTITION BY name) = 1 THEN ''"
+    "   WHEN count(*) OVER (PARTITION BY name, brief) = 1 THEN ' ' || brief"
+    "   ELSE ' ' || data END, category"
+    " FROM t ORDER BY min(first) OVER (PARTITION BY category), first";
 
 static int load_tasks(struct table_data *d, struct db *db, struct err *e)
 {

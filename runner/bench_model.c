@@ -18,35 +18,31 @@ struct run {
     int32_t ids[CONTEXT];
     int n;
     float *logits;
-    struct kv_prefill *prompt; // what decoding starts from
 };
 
-static struct kv_prefill *read_prompt(struct run *r, double *seconds)
+static struct kv_cache *read_prompt(struct run *r, double *seconds)
 {
-    const struct kv_chain *chain = &r->chain;
-    struct kv_prefill *p =
-        kv_prefill_new(model_engine(r->model), model_shape(r->model), &chain, 1, r->n);
     double start = clock_seconds();
-    model_prefill(r->model, r->ids, r->n, p, r->logits);
+    struct kv_cache *c =
+        model_read(r->model, &r->chain, r->ids, r->n, CONTEXT + NEW_TOKENS, r->logits);
     *seconds += clock_seconds() - start;
-    return p;
+    return c;
 }
 
 static double time_prefill(void *arg, long n)
 {
     double seconds = 0;
     for (long i = 0; i < n; i++)
-        kv_prefill_free(read_prompt(arg, &seconds));
+        kv_cache_free(read_prompt(arg, &seconds));
     return seconds;
 }
 
 static double time_decode(void *arg, long n)
 {
     struct run *r = arg;
-    double seconds = 0;
+    double seconds = 0, ignored = 0;
     for (long i = 0; i < n; i++) {
-        struct kv_cache *c = kv_cache_new(&r->chain, model_shape(r->model), model_engine(r->model),
-                                          r->prompt, CONTEXT + NEW_TOKENS);
+        struct kv_cache *c = read_prompt(r, &ignored);
         double start = clock_seconds();
         for (int t = 0; t < NEW_TOKENS; t++)
             model_step(r->model, &r->ids[t], &c, 1, r->logits);
@@ -103,7 +99,6 @@ static void close_run(struct run *r)
 {
     if (!r->model)
         return;
-    kv_prefill_free(r->prompt);
     free(r->logits);
     model_close(r->model);
     kv_chain_release(&r->chain);
@@ -121,12 +116,8 @@ static void compare_prefill(struct bench *b, struct run *many, struct run *one, 
 static void compare_decode(struct bench *b, struct run *many, struct run *one, int threads)
 {
     char name[64];
-    double seconds = 0;
     snprintf(name, sizeof name, "decode at %d, %d threads", CONTEXT, threads);
     many->n = one->n = CONTEXT;
-    if (!one->prompt)
-        one->prompt = read_prompt(one, &seconds);
-    many->prompt = read_prompt(many, &seconds);
     struct bench_pair p = {name,        "token/s",   NEW_TOKENS, NEW_TOKENS,
                            time_decode, time_decode, many,       one};
     bench_compare(b, "model", &p);

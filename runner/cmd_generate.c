@@ -105,7 +105,7 @@ static int open_all(struct generation *g, const struct request *r, struct err *e
                               .rope_factor = g->spec.rope_factor,
                               .max_positions = g->spec.max_positions};
     if (!(g->model = model_open(g->spec.dir, &o, e)) ||
-        kv_chain_check(&g->chain, model_shape(g->model), "--chain", e))
+        kv_chain_check(&g->chain, model_shape(g->model), !o.reference, "--chain", e))
         return -1;
     return protocol_stop_rules(&g->protocol, NULL, g->model, (int)max_new, &g->rules, e);
 }
@@ -113,7 +113,6 @@ static int open_all(struct generation *g, const struct request *r, struct err *e
 static int answer(struct generation *g, struct err *e)
 {
     struct model *m = g->model;
-    const struct kv_chain *chain = &g->chain;
     size_t vocab = (size_t)model_get_config(m)->vocab;
     if (protocol_prompt(&g->protocol, &g->spec, NULL, model_get_tokenizer(m), g->text, &g->prompt,
                         e))
@@ -124,21 +123,18 @@ static int answer(struct generation *g, struct err *e)
                         model_get_config(m)->max_positions);
     g->first = xmalloc(vocab * sizeof *g->first);
     g->logits = xmalloc(vocab * sizeof *g->logits);
-    struct kv_prefill *p = kv_prefill_new(model_engine(m), model_shape(m), &chain, 1, n);
-    model_prefill(m, g->prompt.ids.v, n, p, g->first);
     struct kv_cache *cache =
-        kv_cache_new(chain, model_shape(m), model_engine(m), p, n + g->rules.max_new);
+        model_read(m, &g->chain, g->prompt.ids.v, n, n + g->rules.max_new, g->first);
     decode_greedy(m, cache, g->first, &g->rules, g->logits, &g->out);
     kv_cache_ledger(cache, &g->ledger);
     kv_cache_free(cache);
-    kv_prefill_free(p);
     return 0;
 }
 
 static int print(const struct generation *g, bool ids, struct err *e)
 {
     const struct kv_ledger *l = &g->ledger;
-    double held = (double)(l->codes + l->pairs + l->masks + l->recent + l->other);
+    double held = (double)kv_ledger_sum(l->held), read = (double)kv_ledger_sum(l->read);
     struct buf text;
     buf_init(&text);
     if (tokenizer_decode(model_get_tokenizer(g->model), g->out.ids.v, g->out.ids.n, &text, e)) {
@@ -155,8 +151,7 @@ static int print(const struct generation *g, bool ids, struct err *e)
         "%zu prompt tokens%s, %zu new, stopped by %s; KV %.1f %% of a full f16 cache, read %.1f "
         "%%; %.0f tokens/s",
         g->prompt.ids.n, g->prompt.cut ? " (cut)" : "", g->out.ids.n, g->out.stop,
-        100 * held / (double)l->full,
-        l->read_full ? 100 * (double)l->read / (double)l->read_full : 100.0,
+        100 * held / (double)l->full, l->read_full ? 100 * read / (double)l->read_full : 100.0,
         g->out.steps ? g->out.steps / g->out.seconds : 0);
     return 0;
 }

@@ -16,7 +16,7 @@ static int report(int argc, char **argv);
 const struct command cmd_report = {
     .name = "report",
     .summary = "comparison tables (kvlab list reports)",
-    .usage = "report table [--db PATH] [--experiment NAME] [--model NAME]\n"
+    .usage = "report NAME [--db PATH] [--experiment NAME] [--model NAME]\n"
              "             [--format text|markdown|csv] [-o FILE]\n\n"
              "  --db PATH          the database (kvlab.db)\n"
              "  --experiment NAME  which experiment (the one planned last)\n"

@@ -113,6 +113,13 @@ static int read_task(struct exp_task *t, const struct json *entry, const char *w
     return 0;
 }
 
+/* Only other records make a task of the same name another one. */
+static bool same_records(const struct exp_task *a, const struct exp_task *b)
+{
+    return !strcmp(a->name, b->name) &&
+           (a->task->source != SOURCE_MINI || (a->words == b->words && a->seed == b->seed));
+}
+
 static int read_tasks(struct experiment *x, const struct json *root, const char *path,
                       struct err *e)
 {
@@ -135,8 +142,9 @@ static int read_tasks(struct experiment *x, const struct json *root, const char 
         if (x->limit && (t->samples == 0 || t->samples > x->limit))
             t->samples = x->limit;
         for (int i = 0; i < x->n_tasks; i++)
-            if (!strcmp(x->tasks[i].name, t->name))
-                return err_user(e, "%s: task '%s' is listed twice", where, t->name);
+            if (same_records(&x->tasks[i], t))
+                return err_user(e, "%s: task '%s' is listed twice%s", where, t->name,
+                                t->task->source == SOURCE_MINI ? " with equal words and seed" : "");
         x->n_tasks++;
     }
     return 0;

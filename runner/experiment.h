@@ -7,6 +7,8 @@
  *     "protocol": {"preset": "longbench"},
  *     "settings": [{"name": "full", "chain": ["full"]},
  *                  {"name": "kvo 2 bit", "chain": [{"kvo": {"key_bits": 2}}]}] }
+ *
+ * A generated task may be listed several times, with other words or another seed each.
  */
 #ifndef KVLAB_EXPERIMENT_H
 #define KVLAB_EXPERIMENT_H

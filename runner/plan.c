@@ -34,7 +34,8 @@ static int check_settings(struct plan *p, struct err *e)
         struct buf class;
         bool new = true;
         snprintf(where, sizeof where, "setting '%s'", s->name);
-        if (kv_chain_check(&s->chain, model_shape(p->model), where, e))
+        if (kv_chain_check(&s->chain, model_shape(p->model), !model_engine(p->model)->floats, where,
+                           e))
             return -1;
         buf_init(&class);
         kv_chain_class(&s->chain, &class);
@@ -220,9 +221,13 @@ void plan_describe(const struct plan *p, struct buf *out)
         kv_chain_describe(&x->settings[k].chain, out);
         buf_char(out, '\n');
     }
-    for (int t = 0; t < x->n_tasks; t++)
-        buf_printf(out, "task        %-24s %zu samples, %s\n", x->tasks[t].name,
-                   p->tasks[t].samples.n, x->tasks[t].task->metric);
+    for (int t = 0; t < x->n_tasks; t++) {
+        const struct exp_task *k = &x->tasks[t];
+        buf_printf(out, "task        %-24s %zu samples", k->name, p->tasks[t].samples.n);
+        if (k->task->source == SOURCE_MINI)
+            buf_printf(out, " of %d words", k->words);
+        buf_printf(out, ", %s\n", k->task->metric);
+    }
     buf_printf(out, "items       %lld (a prompt is prefilled %d times for %d settings)\n",
                (long long)p->jobs, p->n_classes, x->n_settings);
 }

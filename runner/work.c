@@ -44,7 +44,7 @@ struct group {
     struct stop_rules rules;
     const struct kv_chain *chains[SETTINGS_MAX]; // of the claim's jobs, in order
     const char *names[SETTINGS_MAX];
-    struct kv_prefill *prefill;
+    struct kv_cache *caches[SETTINGS_MAX]; // one for each job
     double prefill_seconds;
 };
 
@@ -132,24 +132,34 @@ static int make_prompt(struct work *w, struct group *g, struct err *e)
     return 0;
 }
 
-/* Rows of one cache of this length, f32. */
-static size_t cache_bytes(const struct kv_shape *s, size_t tokens)
+/* The caches of all settings, one layer's rows and a copy for each thread, and activations. */
+static size_t need_of(const struct group *g, struct model *m, int n)
 {
-    return (size_t)s->n_layers * (size_t)s->n_kv_heads * (size_t)s->head_dim * 2 * sizeof(float) *
-           tokens;
+    const struct kv_shape *s = model_shape(m);
+    const struct kv_engine *engine = model_engine(m);
+    size_t row = (size_t)s->n_kv_heads * (size_t)s->head_dim * 2 * sizeof(float), sum = 0;
+    for (int i = 0; i < g->claim->n; i++)
+        sum += kv_cache_bytes(g->chains[i], s, engine, n + g->rules.max_new);
+    sum += (size_t)n * row * (size_t)(1 + pool_threads(engine->pool));
+    return sum + (size_t)n * (size_t)model_get_config(m)->hidden * sizeof(float);
 }
 
 static int prefill(struct work *w, struct group *g, struct err *e)
 {
     struct model *m = w->plan->model;
     int n = (int)g->prompt.ids.n;
-    size_t need = 2 * cache_bytes(model_shape(m), g->prompt.ids.n + (size_t)g->rules.max_new);
+    size_t need = need_of(g, m, n);
     if (need > mem_available())
         return err_item(e, "prompt of %d tokens needs %.1f GiB for its caches, %.1f GiB are free",
                         n, (double)need / 0x1p30, (double)mem_available() / 0x1p30);
     double start = clock_seconds();
-    g->prefill = kv_prefill_new(model_engine(m), model_shape(m), g->chains, g->claim->n, n);
-    model_prefill(m, g->prompt.ids.v, n, g->prefill, w->first);
+    for (int i = 0; i < g->claim->n; i++)
+        g->caches[i] =
+            kv_cache_new(g->chains[i], model_shape(m), model_engine(m), n + g->rules.max_new);
+    struct kv_prefill *p =
+        kv_prefill_new(model_engine(m), model_shape(m), g->caches, g->claim->n, n);
+    model_prefill(m, g->prompt.ids.v, n, p, w->first);
+    kv_prefill_free(p);
     g->prefill_seconds = clock_seconds() - start;
     return 0;
 }
@@ -177,10 +187,10 @@ static void fill_result(struct store_result *r, const struct work *w, const stru
     r->new_ids = ids;
     r->prefill_seconds = g->prefill_seconds;
     r->decode_seconds = d->seconds;
-    r->kv_bytes = (int64_t)((l.codes + l.pairs + l.masks + l.recent + l.other + 7) / 8);
+    r->kv_bytes = (int64_t)((kv_ledger_sum(l.held) + 7) / 8);
     r->kv_full_bytes = (int64_t)(l.full / 8);
-    r->kv_basis = "counted";
-    r->kv_read_bytes = (int64_t)(l.read / 8);
+    r->kv_basis = "held";
+    r->kv_read_bytes = (int64_t)((kv_ledger_sum(l.read) + 7) / 8);
     r->kv_read_full_bytes = (int64_t)(l.read_full / 8);
 }
 
@@ -199,22 +209,19 @@ static int score_and_store(struct work *w, const struct group *g, int i, struct 
     return finish(w, g, i, r, m ? &score : NULL, e);
 }
 
-static int run_setting(struct work *w, const struct group *g, int i, struct err *e)
+static int run_setting(struct work *w, struct group *g, int i, struct err *e)
 {
     struct model *m = w->plan->model;
-    int room = (int)g->prompt.ids.n + g->rules.max_new;
     struct store_result r = STORE_RESULT;
     struct decoded d;
     struct buf text, ids;
     buf_init(&text);
     buf_init(&ids);
     decoded_init(&d);
-    struct kv_cache *cache =
-        kv_cache_new(g->chains[i], model_shape(m), model_engine(m), g->prefill, room);
-    decode_greedy(m, cache, w->first, &g->rules, w->logits, &d);
+    decode_greedy(m, g->caches[i], w->first, &g->rules, w->logits, &d);
     for (size_t t = 0; t < d.ids.n; t++)
         buf_printf(&ids, "%s%d", t ? " " : "", (int)d.ids.v[t]);
-    fill_result(&r, w, g, &d, cache, ids.s);
+    fill_result(&r, w, g, &d, g->caches[i], ids.s);
     struct err why;
     int rc;
     if (tokenizer_decode(model_get_tokenizer(m), d.ids.v, d.ids.n, &text, &why)) {
@@ -224,7 +231,6 @@ static int run_setting(struct work *w, const struct group *g, int i, struct err 
         r.prediction = text_buf(&text);
         rc = score_and_store(w, g, i, &r, e);
     }
-    kv_cache_free(cache);
     decoded_release(&d);
     buf_release(&text);
     buf_release(&ids);
@@ -237,6 +243,8 @@ static int run_settings(struct work *w, struct group *g, struct err *e)
         tell(w, g, g->names[i]);
         if (run_setting(w, g, i, e))
             return -1;
+        kv_cache_free(g->caches[i]);
+        g->caches[i] = NULL;
     }
     return 0;
 }
@@ -254,7 +262,8 @@ static int run_group(struct work *w, const struct store_claim *claim, struct err
         else
             rc = run_settings(w, &g, e);
     }
-    kv_prefill_free(g.prefill);
+    for (int i = 0; i < claim->n; i++)
+        kv_cache_free(g.caches[i]);
     tokens_release(&g.prompt.ids);
     return rc;
 }

@@ -11,9 +11,9 @@
 enum { PIECE = 4096 }; // numbers of a piece of rows: half of a small first-level cache
 
 struct layer {
-    struct kv_rows rows;
+    struct kv_layer rows;
     struct kv_part parts[KV_CHAIN_MAX]; // one for each link of the chain, with scratch of its own
-    struct kv_ledger read;
+    void *record;                       // of the row at work
 };
 
 struct kv_cache {
@@ -21,6 +21,8 @@ struct kv_cache {
     struct kv_shape shape;
     int n, cap;
     struct layer *layers;
+    struct kv_ledger start; // what adopting a prompt has counted: no step's
+    uint64_t read_full;
     /* Of the layer at work: what each query head reads, and the weights of these rows. */
     struct kv_range *ranges; // [n_heads][cap]
     int *n_ranges;           // [n_heads]
@@ -35,16 +37,38 @@ static size_t scratch_size(const struct kv_cache *c, int link)
     return l->method->scratch_size ? l->method->scratch_size(l->opt, &c->shape, c->cap) : 0;
 }
 
-static void open_layer(struct kv_cache *c, const struct kernels *kn, int i)
+static const struct kv_codec *codec_of(const struct kv_chain *chain, int layer)
+{
+    const struct kv_link *l = &chain->links[chain->owner[KV_CODEC]];
+    return l->method->codec(l->opt, layer);
+}
+
+/* Bytes of a row's record, when append and codec belong together. */
+static size_t record_size(const struct kv_chain *chain, const struct kv_shape *shape)
+{
+    int link = chain->owner[KV_APPEND];
+    if (link < 0 || link != chain->owner[KV_CODEC] || !chain->links[link].method->record_size)
+        return 0;
+    return chain->links[link].method->record_size(chain->links[link].opt, shape);
+}
+
+static void open_layer(struct kv_cache *c, const struct kv_engine *engine, int i)
 {
     struct layer *l = &c->layers[i];
-    kv_rows_init(&l->rows, &c->shape, c->cap);
     for (int k = 0; k < c->chain->n; k++) {
         const struct kv_link *link = &c->chain->links[k];
         size_t size = link->method->state_size ? link->method->state_size(link->opt, &c->shape) : 0;
-        l->parts[k] = (struct kv_part){link->opt, c->shape,         i,
-                                       kn,        xcalloc(1, size), xcalloc(1, scratch_size(c, k))};
+        l->parts[k] =
+            (struct kv_part){link->opt,       c->shape,         i,
+                             engine->kernels, xcalloc(1, size), xcalloc(1, scratch_size(c, k))};
     }
+    const struct kv_codec *codec = codec_of(c->chain, i);
+    const struct kv_part *part = &l->parts[c->chain->owner[KV_CODEC]];
+    l->record = xcalloc(1, record_size(c->chain, &c->shape));
+    if (engine->floats)
+        l->rows = (struct kv_layer){0, &kv_codec_reference, kv_reference_open(part, c->cap, codec)};
+    else
+        l->rows = (struct kv_layer){0, codec, codec->open(part, c->cap)};
 }
 
 static void open_heads(struct kv_cache *c)
@@ -58,45 +82,18 @@ static void open_heads(struct kv_cache *c)
     c->select_scratch = mem_aligned(mem_size(c->select_bytes, (size_t)c->shape.n_kv_heads));
 }
 
-struct adopt_job {
-    struct kv_cache *c;
-    const struct kv_prefill *prompt;
-};
-
-static void adopt_layer(void *arg, int layer, int worker)
-{
-    struct adopt_job *j = arg;
-    struct kv_cache *c = j->c;
-    struct layer *l = &c->layers[layer];
-    (void)worker;
-    kv_rows_copy(&l->rows, kv_prefill_rows(j->prompt, layer), &c->shape);
-    const void *seen = kv_prefill_seen(j->prompt, c->chain, layer);
-    for (int k = 0; k < c->chain->n; k++)
-        if (c->chain->links[k].method->adopt)
-            c->chain->links[k].method->adopt(&l->parts[k], &l->rows, seen);
-    for (int k = 0; k < c->chain->n; k++)
-        if (c->chain->links[k].method->pack)
-            c->chain->links[k].method->pack(&l->parts[k], &l->rows, l->rows.n);
-}
-
 struct kv_cache *kv_cache_new(const struct kv_chain *chain, const struct kv_shape *shape,
-                              const struct kv_engine *engine, const struct kv_prefill *prompt,
-                              int max_tokens)
+                              const struct kv_engine *engine, int max_tokens)
 {
     struct kv_cache *c = xcalloc(1, sizeof *c);
+    assert(max_tokens > 0);
     c->chain = chain;
     c->shape = *shape;
     c->cap = max_tokens;
     c->layers = xcalloc((size_t)shape->n_layers, sizeof *c->layers);
     for (int l = 0; l < shape->n_layers; l++)
-        open_layer(c, engine->kernels, l);
+        open_layer(c, engine, l);
     open_heads(c);
-    if (prompt) {
-        struct adopt_job j = {c, prompt};
-        assert(kv_prefill_length(prompt) <= max_tokens);
-        pool_run(engine->pool, shape->n_layers, adopt_layer, &j);
-        c->n = kv_prefill_length(prompt);
-    }
     return c;
 }
 
@@ -105,11 +102,12 @@ void kv_cache_free(struct kv_cache *c)
     if (!c)
         return;
     for (int l = 0; l < c->shape.n_layers; l++) {
-        kv_rows_release(&c->layers[l].rows);
+        c->layers[l].rows.codec->close(c->layers[l].rows.store);
         for (int k = 0; k < c->chain->n; k++) {
             free(c->layers[l].parts[k].state);
             free(c->layers[l].parts[k].scratch);
         }
+        free(c->layers[l].record);
     }
     free(c->layers);
     free(c->ranges);
@@ -117,6 +115,25 @@ void kv_cache_free(struct kv_cache *c)
     free(c->weights);
     free(c->select_scratch);
     free(c);
+}
+
+size_t kv_cache_bytes(const struct kv_chain *chain, const struct kv_shape *shape,
+                      const struct kv_engine *engine, int max_tokens)
+{
+    size_t sum = mem_size((size_t)shape->n_heads * (size_t)max_tokens,
+                          sizeof(float) + sizeof(struct kv_range));
+    const void *opt = chain->links[chain->owner[KV_CODEC]].opt;
+    for (int i = 0; i < shape->n_layers; i++) {
+        struct kv_part part = {opt, *shape, i, engine->kernels, NULL, NULL};
+        const struct kv_codec *codec = engine->floats ? &kv_codec_reference : codec_of(chain, i);
+        sum += codec->bytes(&part, max_tokens);
+    }
+    return sum;
+}
+
+const struct kv_chain *kv_cache_chain(const struct kv_cache *c)
+{
+    return c->chain;
 }
 
 int kv_cache_length(const struct kv_cache *c)
@@ -127,6 +144,61 @@ int kv_cache_length(const struct kv_cache *c)
 void kv_cache_advance(struct kv_cache *c)
 {
     c->n++;
+}
+
+/* ---- from a prefill ---- */
+
+static int due_of(const struct kv_cache *c, const struct layer *l, int n_before)
+{
+    int link = c->chain->owner[KV_CODEC];
+    const struct kv_method *m = c->chain->links[link].method;
+    return m->due ? m->due(&l->parts[link], n_before) : 0;
+}
+
+static bool rearranges(const struct kv_chain *chain)
+{
+    for (int k = 0; k < chain->n; k++)
+        if (chain->links[k].method->adopt)
+            return true;
+    return false;
+}
+
+void kv_cache_adopt(struct kv_cache *c, int layer, const struct kv_rows *rows, const void *records,
+                    const void *seen, struct kv_rows *scratch)
+{
+    struct layer *l = &c->layers[layer];
+    assert(l->rows.n == 0 && rows->n <= c->cap);
+    if (rearranges(c->chain)) {
+        scratch->n = 0;
+        kv_rows_push(scratch, &c->shape, rows, 0, rows->n);
+        for (int k = 0; k < c->chain->n; k++)
+            if (c->chain->links[k].method->adopt)
+                c->chain->links[k].method->adopt(&l->parts[k], scratch, seen);
+        rows = scratch;
+    }
+    bool own = record_size(c->chain, &c->shape) > 0;
+    l->rows.codec->append(l->rows.store, rows, own ? records : NULL, due_of(c, l, rows->n));
+    l->rows.n = rows->n;
+}
+
+static void count_now(const struct kv_cache *c, struct kv_ledger *out)
+{
+    *out = (struct kv_ledger){0};
+    for (int i = 0; i < c->shape.n_layers; i++) {
+        const struct layer *l = &c->layers[i];
+        l->rows.codec->count(l->rows.store, out);
+        for (int k = 0; k < c->chain->n; k++)
+            if (c->chain->links[k].method->count)
+                c->chain->links[k].method->count(&l->parts[k], out);
+    }
+}
+
+void kv_cache_adopted(struct kv_cache *c)
+{
+    c->n = c->layers[0].rows.n;
+    for (int i = 0; i < c->shape.n_layers; i++)
+        assert(c->layers[i].rows.n == c->n);
+    count_now(c, &c->start);
 }
 
 /* ---- one decode step of one layer ---- */
@@ -142,13 +214,13 @@ struct step {
 static void append_row(struct kv_cache *c, struct layer *l, float *k, float *v)
 {
     const struct kv_chain *chain = c->chain;
-    int n_before = l->rows.n, link = chain->owner[KV_APPEND];
+    int link = chain->owner[KV_APPEND];
+    bool own = record_size(chain, &c->shape) > 0;
     if (link >= 0)
-        chain->links[link].method->append(&l->parts[link], k, v);
-    kv_rows_push(&l->rows, &c->shape, k, v);
-    for (int i = 0; i < chain->n; i++)
-        if (chain->links[i].method->pack)
-            chain->links[i].method->pack(&l->parts[i], &l->rows, n_before);
+        chain->links[link].method->append(&l->parts[link], k, v, own ? l->record : NULL);
+    struct kv_rows row = kv_rows_one(k, v);
+    l->rows.codec->append(l->rows.store, &row, own ? l->record : NULL, due_of(c, l, l->rows.n));
+    l->rows.n++;
 }
 
 static void begin_step(void *arg, int i, int worker)
@@ -160,37 +232,39 @@ static void begin_step(void *arg, int i, int worker)
     append_row(c, &c->layers[s->layer], s->k + (size_t)i * width, s->v + (size_t)i * width);
 }
 
-/* The rows that a query head reads. */
-static void choose_rows(struct kv_cache *c, struct layer *l, int head, const float *q)
+static int group_of(const struct kv_cache *c)
 {
-    struct kv_range *ranges = c->ranges + (size_t)head * (size_t)c->cap;
-    int n = 0, link = c->chain->owner[KV_SELECT];
+    return c->shape.n_heads / c->shape.n_kv_heads;
+}
+
+/* The rows that the query heads of a KV head read. */
+static void choose_rows(struct kv_cache *c, struct layer *l, int kv_head, const float *q)
+{
+    int link = c->chain->owner[KV_SELECT], first = kv_head * group_of(c);
+    struct kv_range *ranges = c->ranges + (size_t)first * (size_t)c->cap;
+    for (int g = 0; g < group_of(c); g++)
+        c->n_ranges[first + g] = 0;
     if (link >= 0) {
         struct kv_part part = l->parts[link];
-        int kv_head = head / (c->shape.n_heads / c->shape.n_kv_heads);
         part.scratch = c->select_scratch + (size_t)kv_head * c->select_bytes;
-        n = c->chain->links[link].method->select(&part, &l->rows, head, q, ranges);
+        c->chain->links[link].method->select(&part, &l->rows, kv_head, q, ranges,
+                                             c->n_ranges + first, c->cap);
     }
-    if (n == 0)
-        ranges[n++] = (struct kv_range){0, l->rows.n};
-    c->n_ranges[head] = n;
 }
 
 /* What a head reads, in its own ranges. */
 static void attend_ranges(struct kv_cache *c, struct layer *l, const struct kernels *kn, int head,
                           const float *q, float *out)
 {
-    int d = c->shape.head_dim, kv_head = head / (c->shape.n_heads / c->shape.n_kv_heads), m = 0;
+    int d = c->shape.head_dim, kv_head = head / group_of(c), n = c->n_ranges[head], m = 0;
     const struct kv_range *r = c->ranges + (size_t)head * (size_t)c->cap;
-    float *w = c->weights + (size_t)head * (size_t)c->cap, divisor = sqrtf((float)d);
-    int n = c->n_ranges[head];
-    for (int i = 0; i < n; m += r[i++].n)
-        kn->scores(w + m, q, kv_rows_k(&l->rows, d, kv_head, r[i].start), r[i].n, d, divisor);
+    float *w = c->weights + (size_t)head * (size_t)c->cap;
+    for (int i = 0; i < n; i++)
+        m += r[i].n;
+    l->rows.codec->scores(l->rows.store, kv_head, q, 1, r, n, sqrtf((float)d), w, c->cap);
     kn->softmax(w, m);
     memset(out, 0, (size_t)d * sizeof *out);
-    m = 0;
-    for (int i = 0; i < n; m += r[i++].n)
-        kn->mix(out, w + m, kv_rows_v(&l->rows, d, kv_head, r[i].start), r[i].n, d);
+    l->rows.codec->mix(l->rows.store, kv_head, w, c->cap, 1, r, n, out);
 }
 
 /* All rows, for the heads that share them: piece by piece, so that a piece is fetched once and is
@@ -198,48 +272,49 @@ static void attend_ranges(struct kv_cache *c, struct layer *l, const struct kern
 static void attend_all(struct kv_cache *c, struct layer *l, const struct kernels *kn, int kv_head,
                        const float *q, float *out)
 {
-    int d = c->shape.head_dim, group = c->shape.n_heads / c->shape.n_kv_heads, rows = l->rows.n;
+    int d = c->shape.head_dim, group = group_of(c), rows = l->rows.n;
     int piece = group == 1 || d > PIECE ? rows : PIECE / d;
     float *w = c->weights + (size_t)kv_head * (size_t)group * (size_t)c->cap;
-    for (int t = 0; t < rows; t += piece)
-        for (int h = 0; h < group; h++)
-            kn->scores(w + (size_t)h * (size_t)c->cap + t, q + h * d,
-                       kv_rows_k(&l->rows, d, kv_head, t), rows - t < piece ? rows - t : piece, d,
-                       sqrtf((float)d));
+    for (int t = 0; t < rows; t += piece) {
+        struct kv_range r = {t, rows - t < piece ? rows - t : piece};
+        l->rows.codec->scores(l->rows.store, kv_head, q, group, &r, 1, sqrtf((float)d), w + t,
+                              c->cap);
+    }
     for (int h = 0; h < group; h++)
         kn->softmax(w + (size_t)h * (size_t)c->cap, rows);
     memset(out, 0, (size_t)group * (size_t)d * sizeof *out);
-    for (int t = 0; t < rows; t += piece)
-        for (int h = 0; h < group; h++)
-            kn->mix(out + h * d, w + (size_t)h * (size_t)c->cap + t,
-                    kv_rows_v(&l->rows, d, kv_head, t), rows - t < piece ? rows - t : piece, d);
+    for (int t = 0; t < rows; t += piece) {
+        struct kv_range r = {t, rows - t < piece ? rows - t : piece};
+        l->rows.codec->mix(l->rows.store, kv_head, w + t, c->cap, group, &r, 1, out);
+    }
 }
 
 static void attend_kv_head(void *arg, int item, int worker)
 {
     struct step *s = arg;
-    int n_kv_heads = s->caches[0]->shape.n_kv_heads, i = item / n_kv_heads;
-    struct kv_cache *c = s->caches[i];
+    int n_kv_heads = s->caches[0]->shape.n_kv_heads, kv_head = item % n_kv_heads;
+    struct kv_cache *c = s->caches[item / n_kv_heads];
     struct layer *l = &c->layers[s->layer];
-    int group = c->shape.n_heads / n_kv_heads, kv_head = item % n_kv_heads, d = c->shape.head_dim;
+    int group = group_of(c), d = c->shape.head_dim, first = kv_head * group;
     size_t at = (size_t)item * (size_t)group * (size_t)d;
     (void)worker;
-    for (int g = 0; g < group; g++)
-        choose_rows(c, l, kv_head * group + g, s->q + at + g * d);
-    if (c->chain->owner[KV_SELECT] < 0) {
+    choose_rows(c, l, kv_head, s->q + at);
+    if (c->n_ranges[first] == 0) {
         attend_all(c, l, s->engine->kernels, kv_head, s->q + at, s->out + at);
+        for (int h = first; h < first + group; h++) {
+            c->ranges[(size_t)h * (size_t)c->cap] = (struct kv_range){0, l->rows.n};
+            c->n_ranges[h] = 1;
+        }
         return;
     }
     for (int g = 0; g < group; g++)
-        attend_ranges(c, l, s->engine->kernels, kv_head * group + g, s->q + at + g * d,
-                      s->out + at + g * d);
+        attend_ranges(c, l, s->engine->kernels, first + g, s->q + at + g * d, s->out + at + g * d);
 }
 
-/* 16 bits a number for each row that a KV head's queries read: the union over its group. */
-static void count_rows_read(const struct kv_cache *c, const struct layer *l, struct kv_ledger *out)
+static uint64_t full_bits(const struct kv_cache *c, const struct layer *l)
 {
-    uint64_t row = (uint64_t)c->shape.n_kv_heads * (uint64_t)c->shape.head_dim * 2 * 16;
-    out->read += row * (uint64_t)l->rows.n;
+    return (uint64_t)l->rows.n * (uint64_t)c->shape.n_kv_heads * (uint64_t)c->shape.head_dim * 2 *
+           16;
 }
 
 static void end_step(void *arg, int i, int worker)
@@ -248,7 +323,7 @@ static void end_step(void *arg, int i, int worker)
     struct kv_cache *c = s->caches[i];
     struct layer *l = &c->layers[s->layer];
     const struct kv_chain *chain = c->chain;
-    int watch = chain->owner[KV_OBSERVE], select = chain->owner[KV_SELECT];
+    int watch = chain->owner[KV_OBSERVE], order = chain->owner[KV_ORDER];
     (void)worker;
     if (watch >= 0)
         for (int h = 0; h < c->shape.n_heads; h++) {
@@ -256,16 +331,9 @@ static void end_step(void *arg, int i, int worker)
             chain->links[watch].method->observe_step(&l->parts[watch], h, c->ranges + at,
                                                      c->n_ranges[h], c->weights + at);
         }
-    if (select >= 0)
-        chain->links[select].method->count_read(&l->parts[select], &l->rows, c->ranges, c->n_ranges,
-                                                c->cap, &l->read);
-    else
-        count_rows_read(c, l, &l->read);
-    l->read.read_full +=
-        (uint64_t)l->rows.n * (uint64_t)c->shape.n_kv_heads * (uint64_t)c->shape.head_dim * 2 * 16;
-    if (chain->owner[KV_ORDER] >= 0)
-        chain->links[chain->owner[KV_ORDER]].method->step_end(&l->parts[chain->owner[KV_ORDER]],
-                                                              &l->rows);
+    c->read_full += full_bits(c, l);
+    if (order >= 0)
+        chain->links[order].method->step_end(&l->parts[order], &l->rows);
 }
 
 void kv_cache_attend(struct kv_cache *const *caches, int n, const struct kv_engine *engine,
@@ -277,28 +345,19 @@ void kv_cache_attend(struct kv_cache *const *caches, int n, const struct kv_engi
     pool_run(engine->pool, n, end_step, &s);
 }
 
-static void count_layer(const struct kv_cache *c, const struct layer *l, struct kv_ledger *out)
-{
-    uint64_t full =
-        (uint64_t)l->rows.n * (uint64_t)c->shape.n_kv_heads * (uint64_t)c->shape.head_dim * 2 * 16;
-    int codec = c->chain->owner[KV_CODEC];
-    if (codec >= 0)
-        c->chain->links[codec].method->count(&l->parts[codec], &l->rows, out);
-    else
-        out->recent += full;
-    out->full += full;
-    out->read += l->read.read;
-    out->read_full += l->read.read_full;
-}
-
 void kv_cache_ledger(const struct kv_cache *c, struct kv_ledger *out)
 {
-    *out = (struct kv_ledger){0};
-    for (int l = 0; l < c->shape.n_layers; l++)
-        count_layer(c, &c->layers[l], out);
+    count_now(c, out);
+    for (int i = 0; i < KV_CLASSES; i++) {
+        out->read[i] -= c->start.read[i];
+        out->written[i] -= c->start.written[i];
+    }
+    for (int i = 0; i < c->shape.n_layers; i++)
+        out->full += full_bits(c, &c->layers[i]);
+    out->read_full = c->read_full;
 }
 
-const struct kv_rows *kv_cache_rows(const struct kv_cache *c, int layer)
+const struct kv_layer *kv_cache_layer(const struct kv_cache *c, int layer)
 {
     return &c->layers[layer].rows;
 }

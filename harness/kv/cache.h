@@ -1,25 +1,45 @@
 /*
  * The cache of one sequence under one setting, and attention over it.
  *
- * Built from a finished prefill (or empty), then it grows by one row a decode step in every layer.
- * Several caches step together through the model; a cache's result does not depend on the others.
- * All memory is taken at open: a step allocates nothing.
+ * Opened empty; a prefill may fill it (prefill.h), then it grows by one row a decode step in every
+ * layer. The setting's codec keeps the rows. Several caches step together through the model; a
+ * cache's result does not depend on the others. All memory is taken at open: a step allocates
+ * nothing.
  */
 #ifndef KVLAB_CACHE_H
 #define KVLAB_CACHE_H
 
-#include "harness/kv/prefill.h"
+#include "harness/base/pool.h"
+#include "harness/kv/chain.h"
+
+/* How attention is computed. */
+struct kv_engine {
+    struct pool *pool;
+    const struct kernels *kernels;
+    bool plain;  // products by plain loops instead of BLAS
+    bool floats; // caches keep f32 rows that are rounded as their codec says: the reference
+};
 
 struct kv_cache;
 
-/* Room for max_tokens rows. chain is borrowed until free. prompt may be NULL: an empty cache. */
+/* Room for max_tokens rows. chain is borrowed until free. */
 struct kv_cache *kv_cache_new(const struct kv_chain *chain, const struct kv_shape *shape,
-                              const struct kv_engine *engine, const struct kv_prefill *prompt,
-                              int max_tokens);
+                              const struct kv_engine *engine, int max_tokens);
 void kv_cache_free(struct kv_cache *c);
+/* Bytes that such a cache takes. */
+size_t kv_cache_bytes(const struct kv_chain *chain, const struct kv_shape *shape,
+                      const struct kv_engine *engine, int max_tokens);
 
+const struct kv_chain *kv_cache_chain(const struct kv_cache *c);
 /* Tokens whose rows are in every layer: the position of the next one. */
 int kv_cache_length(const struct kv_cache *c);
+
+/* The prompt's rows of one layer, of which `scratch` has room for a copy; records: of the append
+ * hook, or NULL; seen: what was observed. Layers may be adopted in any order, then the length is
+ * set. For prefill.c. */
+void kv_cache_adopt(struct kv_cache *c, int layer, const struct kv_rows *rows, const void *records,
+                    const void *seen, struct kv_rows *scratch);
+void kv_cache_adopted(struct kv_cache *c);
 
 /* One decode step of one layer for n caches: rows k, v are appended, out is the attention of q.
  * q, out [n][n_heads][head_dim]; k, v [n][n_kv_heads][head_dim] (changed: rounded by append). */
@@ -28,12 +48,12 @@ void kv_cache_attend(struct kv_cache *const *caches, int n, const struct kv_engi
 /* The step has passed all layers. */
 void kv_cache_advance(struct kv_cache *c);
 
-/* What all layers hold now and have read so far. */
+/* What all layers hold now, and what the decode steps have read and written so far. */
 void kv_cache_ledger(const struct kv_cache *c, struct kv_ledger *out);
 
 /* For tests and golden comparisons: a layer's rows and the state of the method that fills a hook;
  * what a query head read in the layer that attended last. */
-const struct kv_rows *kv_cache_rows(const struct kv_cache *c, int layer);
+const struct kv_layer *kv_cache_layer(const struct kv_cache *c, int layer);
 const void *kv_cache_state(const struct kv_cache *c, int layer, enum kv_hook hook);
 int kv_cache_ranges(const struct kv_cache *c, int head, const struct kv_range **out);
 

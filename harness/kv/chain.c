@@ -47,6 +47,24 @@ static int claim_hooks(struct kv_chain *c, int link, const char *where, struct e
     return 0;
 }
 
+static const struct opt *options_of(const struct kv_method *m)
+{
+    static const struct opt none[] = {{0}};
+    return m->options ? m->options : none;
+}
+
+/* Rows that no codec was named for are kept as f16, what a 16-bit cache is. */
+static int imply_codec(struct kv_chain *c, struct err *e)
+{
+    const struct kv_method *m = kv_method_find("f16", e);
+    if (!m)
+        return -1;
+    c->links[c->n] = (struct kv_link){m, xcalloc(1, m->opt_size), true};
+    opt_defaults(options_of(m), c->links[c->n].opt);
+    c->owner[KV_CODEC] = c->n++;
+    return 0;
+}
+
 static int read_link(struct kv_chain *c, const struct json *entry, const char *where, struct err *e)
 {
     struct kv_link *l = &c->links[c->n];
@@ -70,10 +88,8 @@ static int read_link(struct kv_chain *c, const struct json *entry, const char *w
     struct buf place;
     buf_init(&place);
     buf_printf(&place, "%s: %s", where, name);
-    static const struct opt none[] = {{0}};
-    const struct opt *table = m->options ? m->options : none;
-    opt_defaults(table, l->opt);
-    int rc = options ? opt_read(table, l->opt, options, place.s, e) : 0;
+    opt_defaults(options_of(m), l->opt);
+    int rc = options ? opt_read(options_of(m), l->opt, options, place.s, e) : 0;
     buf_release(&place);
     return rc ? rc : claim_hooks(c, c->n - 1, where, e);
 }
@@ -86,14 +102,18 @@ int kv_chain_read(struct kv_chain *c, const struct json *list, const char *where
     if (json_type(list) != JSON_ARRAY || json_length(list) == 0)
         return err_user(e, "%s: a chain is a list of at least one method", where);
     for (const struct json *m = json_first(list); m; m = json_next(m)) {
-        if (c->n == KV_CHAIN_MAX) {
+        if (c->n == KV_CHAIN_MAX - 1) { // one is left for the codec
             kv_chain_release(c);
-            return err_user(e, "%s: a chain has at most %d methods", where, KV_CHAIN_MAX);
+            return err_user(e, "%s: a chain has at most %d methods", where, KV_CHAIN_MAX - 1);
         }
         if (read_link(c, m, where, e)) {
             kv_chain_release(c);
             return -1;
         }
+    }
+    if (c->owner[KV_CODEC] < 0 && imply_codec(c, e)) {
+        kv_chain_release(c);
+        return -1;
     }
     return 0;
 }
@@ -105,13 +125,25 @@ void kv_chain_release(struct kv_chain *c)
     c->n = 0;
 }
 
-int kv_chain_check(const struct kv_chain *c, const struct kv_shape *shape, const char *where,
-                   struct err *e)
+/* Of every layer: a method may use another codec in some. */
+static int check_codec(const struct kv_chain *c, const struct kv_shape *shape, struct err *e)
+{
+    const struct kv_link *l = &c->links[c->owner[KV_CODEC]];
+    for (int i = 0; i < shape->n_layers; i++) {
+        const struct kv_codec *codec = l->method->codec(l->opt, i);
+        if (codec->check && codec->check(l->opt, shape, e))
+            return err_in(e, "%s", l->method->name);
+    }
+    return 0;
+}
+
+int kv_chain_check(const struct kv_chain *c, const struct kv_shape *shape, bool packed,
+                   const char *where, struct err *e)
 {
     for (int i = 0; i < c->n; i++)
         if (c->links[i].method->check && c->links[i].method->check(c->links[i].opt, shape, e))
             return err_in(e, "%s: %s", where, c->links[i].method->name);
-    return 0;
+    return packed && check_codec(c, shape, e) ? err_in(e, "%s", where) : 0;
 }
 
 void kv_chain_canonical(const struct kv_chain *c, struct buf *out)
@@ -151,7 +183,7 @@ static void describe_link(const struct kv_link *l, struct buf *out)
 
 void kv_chain_describe(const struct kv_chain *c, struct buf *out)
 {
-    for (int i = 0; i < c->n; i++) {
+    for (int i = 0; i < c->n && !c->links[i].implied; i++) {
         buf_printf(out, "%s%s", i ? " + " : "", c->links[i].method->name);
         if (c->links[i].method->options)
             describe_link(&c->links[i], out);

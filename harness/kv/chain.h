@@ -1,7 +1,8 @@
 /*
  * A chain: the methods of one setting with their options, checked, one owner for each hook.
  *
- * In a configuration: ["kvo"], [{"kvo": {"key_bits": 4}}], ["full"].
+ * In a configuration: ["kvo"], [{"kvo": {"key_bits": 4}}], ["full"], ["q8"]. A chain without a
+ * codec keeps its rows as f16.
  */
 #ifndef KVLAB_CHAIN_H
 #define KVLAB_CHAIN_H
@@ -12,7 +13,8 @@ enum { KV_CHAIN_MAX = 6 };
 
 struct kv_link {
     const struct kv_method *method;
-    void *opt; // owned
+    void *opt;    // owned
+    bool implied; // not stated: the codec of a chain that names none
 };
 
 struct kv_chain {
@@ -25,9 +27,9 @@ struct kv_chain {
 int kv_chain_read(struct kv_chain *c, const struct json *list, const char *where, struct err *e);
 void kv_chain_release(struct kv_chain *c);
 
-/* Every method's options against the model's shape. */
-int kv_chain_check(const struct kv_chain *c, const struct kv_shape *shape, const char *where,
-                   struct err *e);
+/* Every method's options against the model's shape; packed: and whether the codec can pack them. */
+int kv_chain_check(const struct kv_chain *c, const struct kv_shape *shape, bool packed,
+                   const char *where, struct err *e);
 
 /* [{"kvo":{...every option...},"version":1}]: equal text, equal setting. */
 void kv_chain_canonical(const struct kv_chain *c, struct buf *out);

@@ -10,59 +10,24 @@
  *             same share the prefill (their class_key is equal). observe_rows() sees blocks of
  *             attention rows; settings with equal observe_key share what it gathers.
  *   adopt()   the setting has got its own copy of the rows and what was observed: order, evict.
- *   pack()    rows that are due become packed; after adopt() and at each step before attention.
- *   step      append(), pack(), then for each query head select() names the rows to read, and
- *             observe_step() sees their weights; step_end() may order rows.
- *   count()   the bytes that the records of the layer hold now.
+ *             Then the codec (codec.h) takes them.
+ *   step      append(), the codec packs the rows that are due() and takes the new one; for each KV
+ *             head select() names the rows that its queries read, observe_step() sees their
+ *             weights; step_end() may order rows.
+ *   count()   what the method itself holds, reads and writes beside the codec's records.
  *
- * The engine keeps the rows, computes attention, and frees what it allocated. `state` is the
- * method's own memory for one layer of one sequence, zeroed at first, state_size() bytes: no
+ * The engine computes attention over what the codec keeps, and frees what it allocated. `state` is
+ * the method's own memory for one layer of one sequence, zeroed at first, state_size() bytes: no
  * allocation happens in a step.
  */
 #ifndef KVLAB_METHOD_H
 #define KVLAB_METHOD_H
 
-#include <stddef.h>
-#include <stdint.h>
-
 #include "harness/base/opt.h"
-#include "harness/tensor/kernels.h"
-
-/* Sizes that a cache shares with its model. */
-struct kv_shape {
-    int n_layers, n_heads, n_kv_heads, head_dim;
-};
+#include "harness/kv/codec.h"
 
 enum kv_hook { KV_APPEND, KV_OBSERVE, KV_ORDER, KV_CODEC, KV_SELECT, KV_HOOKS };
 const char *kv_hook_name(enum kv_hook h);
-
-/* The rows of one layer of one sequence, f32. Row t of head h: k + (h * cap + t) * head_dim. */
-struct kv_rows {
-    int n, cap;
-    float *k, *v; // [n_kv_heads][cap][head_dim]
-};
-
-/* One run of rows that a step reads. */
-struct kv_range {
-    int start, n;
-};
-
-/* What one layer of one sequence holds, and what its steps have read, in bits of each part. */
-struct kv_ledger {
-    uint64_t codes, pairs, masks, recent, other; // held
-    uint64_t full;                               // the same rows in a 16-bit full cache
-    uint64_t read, read_full;                    // sums over all steps so far
-};
-
-/* A method at work in one layer of one sequence. */
-struct kv_part {
-    const void *opt; // the method's options
-    struct kv_shape shape;
-    int layer;
-    const struct kernels *kernels;
-    void *state;
-    void *scratch; // scratch_size() bytes, lost between calls
-};
 
 struct kv_method {
     const char *name;
@@ -80,9 +45,11 @@ struct kv_method {
     size_t (*state_size)(const void *opt, const struct kv_shape *shape);
     size_t (*scratch_size)(const void *opt, const struct kv_shape *shape, int cap);
 
-    /* KV_APPEND: what it does as text, and one new row of all KV heads, flattened. */
+    /* KV_APPEND: what it does as text, and one new row of all KV heads, flattened. record:
+     * record_size() bytes (or NULL) that the codec of the same method gets with the row. */
     void (*class_key)(const void *opt, struct buf *out);
-    void (*append)(const struct kv_part *part, float *k, float *v); // [n_kv_heads * head_dim]
+    size_t (*record_size)(const void *opt, const struct kv_shape *shape);
+    void (*append)(const struct kv_part *part, float *k, float *v, void *record);
 
     /* KV_OBSERVE in prefill: what is gathered as text (nothing: not needed); an object for one
      * layer; rows of probabilities of one head, in order of queries; done. Two heads may be fed at
@@ -94,30 +61,27 @@ struct kv_method {
                          int ld); // probs [n_queries][ld], row i has first_query + i + 1 columns
     void (*observe_free)(void *seen);
 
-    /* After prefill; seen is NULL when nothing was observed. */
+    /* After prefill: the setting's copy of the rows; seen is NULL when nothing was observed. */
     void (*adopt)(const struct kv_part *part, struct kv_rows *rows, const void *seen);
 
-    /* KV_CODEC: n_before = rows before this step's were appended. */
-    void (*pack)(const struct kv_part *part, struct kv_rows *rows, int n_before);
-    void (*count)(const struct kv_part *part, const struct kv_rows *rows, struct kv_ledger *out);
+    /* KV_CODEC: of this layer. Rows before due() are to be packed, given how many rows there were
+     * before the step; never fewer than before. NULL: the codec packs rows as they come. */
+    const struct kv_codec *(*codec)(const void *opt, int layer);
+    int (*due)(const struct kv_part *part, int n_before);
 
-    /* KV_SELECT: ranges to read, ascending, into out (room for rows->n); 0 of them: read all. Heads
-     * run one after the other within a KV head; two KV heads may run at the same time, each with
-     * scratch of its own. */
-    int (*select)(const struct kv_part *part, const struct kv_rows *rows, int head, const float *q,
-                  struct kv_range *out);
+    /* KV_SELECT: for each query head of a KV head the ranges to read, ascending, into
+     * out[i * ld], the number into n_out[i]; 0 of them, for all heads: all rows. q
+     * [group][head_dim]. Two KV heads may run at the same time, each with scratch of its own. */
+    void (*select)(const struct kv_part *part, const struct kv_layer *layer, int kv_head,
+                   const float *q, struct kv_range *out, int *n_out, int ld);
 
     /* KV_OBSERVE in a step: the weights of the rows read, ranges in order. */
     void (*observe_step)(const struct kv_part *part, int head, const struct kv_range *ranges,
                          int n_ranges, const float *weights);
     /* KV_ORDER: after all heads' attention. */
-    void (*step_end)(const struct kv_part *part, struct kv_rows *rows);
+    void (*step_end)(const struct kv_part *part, const struct kv_layer *layer);
 
-    /* KV_SELECT: adds to out->read the bits that this step read; what query head h read is
-     * ranges[h * ld], n_ranges[h] of them. */
-    void (*count_read)(const struct kv_part *part, const struct kv_rows *rows,
-                       const struct kv_range *ranges, const int *n_ranges, int ld,
-                       struct kv_ledger *out);
+    void (*count)(const struct kv_part *part, struct kv_ledger *out); // adds
 };
 
 /* NULL-terminated, in the order of methods.def; defined beside it, so that kv/ needs no method. */

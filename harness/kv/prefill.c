@@ -22,13 +22,16 @@ struct observer {
 struct kv_prefill {
     struct kv_engine engine;
     struct kv_shape shape;
-    int n_prompt, n;
-    struct kv_rows *rows;        // [n_layers]
-    struct observer **observers; // [n_layers]
+    struct kv_cache *const *caches;
+    int n_caches, n_prompt, layer;
+    struct kv_rows rows;        // of the layer at work
+    struct observer *observers; // of the layer at work
     const struct kv_method *append;
-    struct kv_part *append_part; // [n_layers]
-    void *scratch;
-    float **scores; // [threads][QUERY_BLOCK * n_prompt]
+    struct kv_part append_part;
+    size_t record_size;
+    char *records;           // [n_prompt][record_size] of the layer at work
+    struct kv_rows *scratch; // for each thread room for a setting's copy of the rows
+    float **scores;          // [threads][QUERY_BLOCK * n_prompt]
 };
 
 static char *observe_key_dup(const struct kv_chain *c, const struct kv_shape *shape, int layer,
@@ -49,10 +52,10 @@ static struct observer *find_observer(struct observer *list, const char *key)
     return list;
 }
 
-static void add_observer(struct kv_prefill *p, const struct kv_chain *c, int layer)
+static void add_observer(struct kv_prefill *p, const struct kv_chain *c)
 {
-    char *key = observe_key_dup(c, &p->shape, layer, p->n_prompt);
-    if (!*key || find_observer(p->observers[layer], key)) {
+    char *key = observe_key_dup(c, &p->shape, p->layer, p->n_prompt);
+    if (!*key || find_observer(p->observers, key)) {
         free(key);
         return;
     }
@@ -60,8 +63,19 @@ static void add_observer(struct kv_prefill *p, const struct kv_chain *c, int lay
     o->key = key;
     o->method = kv_chain_method(c, KV_OBSERVE);
     o->seen = o->method->observe_new(c->links[c->owner[KV_OBSERVE]].opt, &p->shape, p->n_prompt);
-    o->next = p->observers[layer];
-    p->observers[layer] = o;
+    o->next = p->observers;
+    p->observers = o;
+}
+
+static void free_observers(struct kv_prefill *p)
+{
+    while (p->observers) {
+        struct observer *o = p->observers;
+        p->observers = o->next;
+        o->method->observe_free(o->seen);
+        free(o->key);
+        free(o);
+    }
 }
 
 static void open_append(struct kv_prefill *p, const struct kv_chain *c)
@@ -70,33 +84,44 @@ static void open_append(struct kv_prefill *p, const struct kv_chain *c)
     if (!p->append)
         return;
     const void *opt = c->links[c->owner[KV_APPEND]].opt;
-    p->scratch = xcalloc(1, p->append->scratch_size(opt, &p->shape, p->n_prompt));
-    p->append_part = xcalloc((size_t)p->shape.n_layers, sizeof *p->append_part);
-    for (int l = 0; l < p->shape.n_layers; l++)
-        p->append_part[l] = (struct kv_part){opt, p->shape, l, p->engine.kernels, NULL, p->scratch};
+    size_t scratch =
+        p->append->scratch_size ? p->append->scratch_size(opt, &p->shape, p->n_prompt) : 0;
+    p->append_part =
+        (struct kv_part){opt, p->shape, 0, p->engine.kernels, NULL, xcalloc(1, scratch)};
+    p->record_size = p->append->record_size ? p->append->record_size(opt, &p->shape) : 0;
+    p->records = mem_aligned(mem_size(p->record_size, (size_t)p->n_prompt));
+}
+
+static void begin_layer(struct kv_prefill *p, int layer)
+{
+    p->layer = layer;
+    p->rows.n = 0;
+    p->append_part.layer = layer;
+    for (int i = 0; i < p->n_caches && layer < p->shape.n_layers; i++)
+        add_observer(p, kv_cache_chain(p->caches[i]));
 }
 
 struct kv_prefill *kv_prefill_new(const struct kv_engine *engine, const struct kv_shape *shape,
-                                  const struct kv_chain *const *chains, int n_chains, int n_prompt)
+                                  struct kv_cache *const *caches, int n_caches, int n_prompt)
 {
-    assert(n_chains > 0 && n_prompt > 0);
+    assert(n_prompt > 0);
     struct kv_prefill *p = xcalloc(1, sizeof *p);
-    size_t n_layers = (size_t)shape->n_layers;
     int threads = pool_threads(engine->pool);
     p->engine = *engine;
     p->shape = *shape;
+    p->caches = caches;
+    p->n_caches = n_caches;
     p->n_prompt = n_prompt;
-    p->rows = xcalloc(n_layers, sizeof *p->rows);
-    p->observers = xcalloc(n_layers, sizeof *p->observers);
+    kv_rows_init(&p->rows, shape, n_prompt);
     p->scores = xcalloc((size_t)threads, sizeof *p->scores);
-    for (int t = 0; t < threads; t++)
+    p->scratch = xcalloc((size_t)threads, sizeof *p->scratch);
+    for (int t = 0; t < threads; t++) { // untouched memory costs nothing
         p->scores[t] = mem_aligned(mem_size((size_t)n_prompt, QUERY_BLOCK * sizeof(float)));
-    for (int l = 0; l < shape->n_layers; l++) {
-        kv_rows_init(&p->rows[l], shape, n_prompt);
-        for (int i = 0; i < n_chains; i++)
-            add_observer(p, chains[i], l);
+        kv_rows_init(&p->scratch[t], shape, n_prompt);
     }
-    open_append(p, chains[0]);
+    if (n_caches)
+        open_append(p, kv_cache_chain(caches[0]));
+    begin_layer(p, 0);
     return p;
 }
 
@@ -104,29 +129,22 @@ void kv_prefill_free(struct kv_prefill *p)
 {
     if (!p)
         return;
-    for (int l = 0; l < p->shape.n_layers; l++) {
-        kv_rows_release(&p->rows[l]);
-        while (p->observers[l]) {
-            struct observer *o = p->observers[l];
-            p->observers[l] = o->next;
-            o->method->observe_free(o->seen);
-            free(o->key);
-            free(o);
-        }
-    }
-    for (int t = 0; t < pool_threads(p->engine.pool); t++)
+    free_observers(p);
+    for (int t = 0; t < pool_threads(p->engine.pool); t++) {
         free(p->scores[t]);
+        kv_rows_release(&p->scratch[t]);
+    }
+    kv_rows_release(&p->rows);
     free(p->scores);
-    free(p->rows);
-    free(p->observers);
-    free(p->append_part);
     free(p->scratch);
+    free(p->append_part.scratch);
+    free(p->records);
     free(p);
 }
 
 struct job {
     struct kv_prefill *p;
-    int layer, n;
+    int first, n; // tokens
     const float *q;
     float *out;
 };
@@ -146,16 +164,15 @@ static void normalise(const struct kv_prefill *p, float *s, int ld, int first, i
 static void attend_block(const struct job *j, int head, int i, int worker)
 {
     struct kv_prefill *p = j->p;
-    const struct kv_rows *rows = &p->rows[j->layer];
     int d = p->shape.head_dim, kv_head = head / (p->shape.n_heads / p->shape.n_kv_heads);
-    int n = j->n - i < QUERY_BLOCK ? j->n - i : QUERY_BLOCK, first = p->n + i, seen = first + n;
+    int n = j->n - i < QUERY_BLOCK ? j->n - i : QUERY_BLOCK, first = j->first + i, seen = first + n;
     int ld_q = p->shape.n_heads * d;
-    const float *k = kv_rows_k(rows, d, kv_head, 0), *v = kv_rows_v(rows, d, kv_head, 0);
+    const float *k = kv_rows_k(&p->rows, d, kv_head, 0), *v = kv_rows_v(&p->rows, d, kv_head, 0);
     const float *q = j->q + (long)i * ld_q + (long)head * d;
     float *s = p->scores[worker], *out = j->out + (long)i * ld_q + (long)head * d;
     gemm_nt(p->engine.plain, s, seen, q, ld_q, k, d, n, seen, d, 1.0f / sqrtf((float)d));
     normalise(p, s, seen, first, n);
-    for (struct observer *o = p->observers[j->layer]; o; o = o->next)
+    for (struct observer *o = p->observers; o; o = o->next)
         o->method->observe_rows(o->seen, head, first, n, s, seen);
     gemm_nn(p->engine.plain, out, ld_q, s, seen, v, d, n, d, seen);
 }
@@ -176,32 +193,51 @@ static void attend_unseen(void *arg, int item, int worker)
     attend_block(j, item / blocks, item % blocks * QUERY_BLOCK, worker);
 }
 
-void kv_prefill_attend(struct kv_prefill *p, int layer, const float *q, float *k, float *v, int n,
-                       float *out)
+void kv_prefill_push(struct kv_prefill *p, float *k, float *v, int n)
 {
-    int width = p->shape.n_kv_heads * p->shape.head_dim;
-    assert(p->n + n <= p->n_prompt && p->rows[layer].n == p->n);
-    for (int i = 0; i < n; i++) {
+    size_t width = (size_t)p->shape.n_kv_heads * (size_t)p->shape.head_dim;
+    assert(p->layer < p->shape.n_layers && p->rows.n + n <= p->n_prompt);
+    for (size_t i = 0; i < (size_t)n; i++) {
+        struct kv_rows row = kv_rows_one(k + i * width, v + i * width);
+        void *record = p->record_size ? p->records + (size_t)p->rows.n * p->record_size : NULL;
         if (p->append)
-            p->append->append(&p->append_part[layer], k + (long)i * width, v + (long)i * width);
-        kv_rows_push(&p->rows[layer], &p->shape, k + (long)i * width, v + (long)i * width);
+            p->append->append(&p->append_part, row.k, row.v, record);
+        kv_rows_push(&p->rows, &p->shape, &row, 0, 1);
     }
-    struct job j = {p, layer, n, q, out};
+}
+
+void kv_prefill_attend(struct kv_prefill *p, const float *q, float *k, float *v, int n, float *out)
+{
+    struct job j = {p, p->rows.n, n, q, out};
     int blocks = (n + QUERY_BLOCK - 1) / QUERY_BLOCK;
-    if (p->observers[layer])
+    kv_prefill_push(p, k, v, n);
+    if (p->observers)
         pool_run(p->engine.pool, p->shape.n_heads, attend_head, &j);
     else
         pool_run(p->engine.pool, p->shape.n_heads * blocks, attend_unseen, &j);
 }
 
-void kv_prefill_advance(struct kv_prefill *p, int n)
+static void adopt(void *arg, int i, int worker)
 {
-    p->n += n;
+    struct kv_prefill *p = arg;
+    const void *records = p->record_size ? p->records : NULL;
+    kv_cache_adopt(p->caches[i], p->layer, &p->rows, records,
+                   kv_prefill_seen(p, kv_cache_chain(p->caches[i])), &p->scratch[worker]);
 }
 
-int kv_prefill_length(const struct kv_prefill *p)
+void kv_prefill_end_layer(struct kv_prefill *p)
 {
-    return p->n;
+    assert(p->rows.n == p->n_prompt);
+    pool_run(p->engine.pool, p->n_caches, adopt, p);
+    free_observers(p);
+    begin_layer(p, p->layer + 1);
+    for (int i = 0; i < p->n_caches && p->layer == p->shape.n_layers; i++)
+        kv_cache_adopted(p->caches[i]);
+}
+
+bool kv_prefill_watched(const struct kv_prefill *p)
+{
+    return p->observers;
 }
 
 const struct kv_shape *kv_prefill_shape(const struct kv_prefill *p)
@@ -209,15 +245,15 @@ const struct kv_shape *kv_prefill_shape(const struct kv_prefill *p)
     return &p->shape;
 }
 
-const struct kv_rows *kv_prefill_rows(const struct kv_prefill *p, int layer)
+const struct kv_rows *kv_prefill_rows(const struct kv_prefill *p)
 {
-    return &p->rows[layer];
+    return &p->rows;
 }
 
-const void *kv_prefill_seen(const struct kv_prefill *p, const struct kv_chain *chain, int layer)
+const void *kv_prefill_seen(const struct kv_prefill *p, const struct kv_chain *chain)
 {
-    char *key = observe_key_dup(chain, &p->shape, layer, p->n_prompt);
-    const struct observer *o = *key ? find_observer(p->observers[layer], key) : NULL;
+    char *key = observe_key_dup(chain, &p->shape, p->layer, p->n_prompt);
+    const struct observer *o = *key ? find_observer(p->observers, key) : NULL;
     free(key);
     return o ? o->seen : NULL;
 }

@@ -1,41 +1,38 @@
 /*
- * One prompt being read: the full cache that all settings of a prefill class share, and what their
- * methods observe meanwhile. The model fills it layer by layer, in chunks of tokens; afterwards it
- * is read-only and each setting builds its own cache from it (cache.h).
+ * One prompt being read, for all settings of a prefill class at once.
+ *
+ * The model passes the whole prompt through a layer, in chunks of tokens, before it goes on to the
+ * next: so only one layer's f32 rows exist at a time. At the end of a layer each setting's cache
+ * takes what it keeps of them, with what its methods have observed, and the memory is used again.
+ * Peak memory is that of the caches and of one layer.
  */
 #ifndef KVLAB_PREFILL_H
 #define KVLAB_PREFILL_H
 
-#include "harness/base/pool.h"
-#include "harness/kv/chain.h"
-#include "harness/tensor/kernels.h"
-
-/* How attention is computed. */
-struct kv_engine {
-    struct pool *pool;
-    const struct kernels *kernels;
-    bool plain; // products by plain loops instead of BLAS
-};
+#include "harness/kv/cache.h"
 
 struct kv_prefill;
 
-/* chains: the settings of one class (equal kv_chain_class), borrowed until free. n_prompt tokens
- * will come. */
+/* caches: new ones of settings of one class (equal kv_chain_class), borrowed until free; none: what
+ * is read leaves no trace. n_prompt tokens will come. */
 struct kv_prefill *kv_prefill_new(const struct kv_engine *engine, const struct kv_shape *shape,
-                                  const struct kv_chain *const *chains, int n_chains, int n_prompt);
+                                  struct kv_cache *const *caches, int n_caches, int n_prompt);
 void kv_prefill_free(struct kv_prefill *p);
 
-/* The attention of the next n tokens in one layer: rows k and v are rounded (append hook), kept,
- * and attended to by q, causally. Layers in any order within a chunk. */
-void kv_prefill_attend(struct kv_prefill *p, int layer, const float *q, float *k, float *v, int n,
-                       float *out); // q, out [n][n_heads][head_dim]; k, v [n][n_kv_heads][head_dim]
-/* The chunk has passed all layers. */
-void kv_prefill_advance(struct kv_prefill *p, int n);
+/* The attention of the next n tokens of the layer: rows k and v are rounded (append hook), kept,
+ * and attended to by q, causally. q, out [n][n_heads][head_dim]; k, v [n][n_kv_heads][head_dim] */
+void kv_prefill_attend(struct kv_prefill *p, const float *q, float *k, float *v, int n, float *out);
+/* The rows alone, where nobody needs what their tokens attend to. */
+void kv_prefill_push(struct kv_prefill *p, float *k, float *v, int n);
+/* All tokens have passed the layer: the caches take it. After the last layer they are complete. */
+void kv_prefill_end_layer(struct kv_prefill *p);
 
-int kv_prefill_length(const struct kv_prefill *p);
+/* Does a method observe what the tokens of this layer attend to? */
+bool kv_prefill_watched(const struct kv_prefill *p);
 const struct kv_shape *kv_prefill_shape(const struct kv_prefill *p);
-const struct kv_rows *kv_prefill_rows(const struct kv_prefill *p, int layer);
-/* What was observed in a layer for this chain, or NULL. */
-const void *kv_prefill_seen(const struct kv_prefill *p, const struct kv_chain *chain, int layer);
+/* The layer's rows so far. */
+const struct kv_rows *kv_prefill_rows(const struct kv_prefill *p);
+/* What is observed in this layer for this chain, or NULL. */
+const void *kv_prefill_seen(const struct kv_prefill *p, const struct kv_chain *chain);
 
 #endif

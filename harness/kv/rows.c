@@ -22,26 +22,50 @@ void kv_rows_release(struct kv_rows *r)
     *r = (struct kv_rows){0};
 }
 
-void kv_rows_push(struct kv_rows *r, const struct kv_shape *shape, const float *k, const float *v)
+void kv_rows_push(struct kv_rows *r, const struct kv_shape *shape, const struct kv_rows *src,
+                  int from, int n)
 {
     int d = shape->head_dim;
-    size_t bytes = (size_t)d * sizeof(float);
-    assert(r->n < r->cap);
+    size_t bytes = (size_t)n * (size_t)d * sizeof(float);
+    assert(r->n + n <= r->cap && from + n <= src->n);
     for (int h = 0; h < shape->n_kv_heads; h++) {
-        memcpy(kv_rows_k(r, d, h, r->n), k + (size_t)h * (size_t)d, bytes);
-        memcpy(kv_rows_v(r, d, h, r->n), v + (size_t)h * (size_t)d, bytes);
+        memcpy(kv_rows_k(r, d, h, r->n), kv_rows_k(src, d, h, from), bytes);
+        memcpy(kv_rows_v(r, d, h, r->n), kv_rows_v(src, d, h, from), bytes);
     }
-    r->n++;
+    r->n += n;
 }
 
-void kv_rows_copy(struct kv_rows *dst, const struct kv_rows *src, const struct kv_shape *shape)
+struct kv_rows kv_rows_one(float *k, float *v)
 {
-    int d = shape->head_dim;
-    size_t bytes = (size_t)src->n * (size_t)d * sizeof(float);
-    assert(dst->n == 0 && dst->cap >= src->n);
-    for (int h = 0; h < shape->n_kv_heads; h++) {
-        memcpy(kv_rows_k(dst, d, h, 0), kv_rows_k(src, d, h, 0), bytes);
-        memcpy(kv_rows_v(dst, d, h, 0), kv_rows_v(src, d, h, 0), bytes);
+    return (struct kv_rows){1, 1, k, v};
+}
+
+/* The lowest row of a cycle moves it. */
+static bool leads(int j, const int *order)
+{
+    for (int i = order[j]; i != j; i = order[i])
+        if (i < j)
+            return false;
+    return true;
+}
+
+void kv_rows_permute(void *rows, size_t row_bytes, int n, const int *order)
+{
+    char first[KV_ROW_BYTES_MAX], *r = rows;
+    assert(row_bytes <= sizeof first);
+    for (int j = 0; j < n; j++) {
+        if (order[j] == j || !leads(j, order))
+            continue;
+        int i = j;
+        memcpy(first, r + (size_t)j * row_bytes, row_bytes);
+        for (; order[i] != j; i = order[i])
+            memcpy(r + (size_t)i * row_bytes, r + (size_t)order[i] * row_bytes, row_bytes);
+        memcpy(r + (size_t)i * row_bytes, first, row_bytes);
     }
-    dst->n = src->n;
+}
+
+void kv_rows_halve(float *x, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        x[i] = f16_to_f32(f16_from_f32(x[i]));
 }

@@ -1,16 +1,27 @@
-/* The f32 rows of one layer (struct kv_rows of method.h): memory and access. */
+/*
+ * Rows in one piece: struct kv_rows of codec.h, and the store that keeps them as f32 or f16 (the
+ * codecs kv_codec_f32, kv_codec_f16 and kv_codec_reference).
+ */
 #ifndef KVLAB_ROWS_H
 #define KVLAB_ROWS_H
 
-#include "harness/kv/method.h"
+#include "harness/kv/codec.h"
 
 void kv_rows_init(struct kv_rows *r, const struct kv_shape *shape, int cap);
 void kv_rows_release(struct kv_rows *r);
 
-/* One new row of all KV heads, flattened: k, v [n_kv_heads * head_dim]. */
-void kv_rows_push(struct kv_rows *r, const struct kv_shape *shape, const float *k, const float *v);
-/* The rows of src into the empty dst, which has room. */
-void kv_rows_copy(struct kv_rows *dst, const struct kv_rows *src, const struct kv_shape *shape);
+/* n more rows: row from + i of every head of src. */
+void kv_rows_push(struct kv_rows *r, const struct kv_shape *shape, const struct kv_rows *src,
+                  int from, int n);
+/* One row of all KV heads, flattened, as rows. */
+struct kv_rows kv_rows_one(float *k, float *v);
+
+/* Row j becomes what row order[j] was; row_bytes is at most KV_ROW_BYTES_MAX. */
+enum { KV_ROW_BYTES_MAX = 8192 };
+void kv_rows_permute(void *rows, size_t row_bytes, int n, const int *order);
+
+/* f32 numbers to the nearest that f16 has, in place. */
+void kv_rows_halve(float *x, size_t n);
 
 static inline float *kv_rows_k(const struct kv_rows *r, int head_dim, int head, int t)
 {

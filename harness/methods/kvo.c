@@ -1,14 +1,15 @@
 /*
- * KVO-LLM (DAC 2025), the reference path on float rows: keys become INT8 on arrival; windows are
- * ordered by the attention they received, so that a chunk's first row is its salient token;
- * compressed windows hold that token in 8 bits and the others as low-bit differences to it; a step
- * reads the chunks whose salient key its query likes best, and all recent rows.
+ * KVO-LLM (DAC 2025): keys become INT8 on arrival; windows are ordered by the attention they
+ * received, so that a chunk's first row is its salient token; compressed windows hold that token in
+ * 8 bits and the others as low-bit differences to it; a step reads the chunks whose salient key its
+ * query likes best, and all recent rows.
  *
  * Follows the authors' code, quirks included: "recent 64" means 65 to 128 rows, a 16-bit setting
  * switches pruning off, ties go to the lowest index. Beyond their code: where two windows are not
  * yet full nothing is selected (their assert fires), and with grouped queries the heads of a group
  * add up their attention before a window is ordered (their code has no such case), while each query
- * head selects chunks for itself.
+ * head selects chunks for itself. Pairs, and what stays uncompressed, are f16 as in their runs on a
+ * GPU; but all arithmetic is f32, and a pair is rounded before codes are made of it.
  */
 #include "harness/methods/kvo.h"
 
@@ -16,13 +17,12 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "harness/kv/method.h"
 #include "harness/kv/rows.h"
-#include "harness/methods/kvo_count.h"
 #include "harness/methods/kvo_observe.h"
 #include "harness/methods/kvo_order.h"
 #include "harness/methods/kvo_select.h"
-
-enum { NUMBER_BITS = 16, PAIR_BITS = 32 }; // uncompressed numbers and pairs, counted as f16
+#include "harness/methods/kvo_store.h"
 
 struct kvo_options {
     int key_bits, key_group, key_chunk, prune_keys, key_symmetric;
@@ -30,7 +30,11 @@ struct kvo_options {
     int value_bits, value_group, value_chunk, prune_values, value_symmetric;
     double value_kept, value_clip;
     int window, token_budget, order, first_layer;
+    int pairs, uncompressed; // FORMAT_...
 };
+
+enum { FORMAT_F16, FORMAT_F32 };
+static const char *const formats[] = {"f16", "f32", NULL};
 
 #define AT(field) offsetof(struct kvo_options, field)
 static const struct opt options[] = {
@@ -70,12 +74,17 @@ static const struct opt options[] = {
      "sort each chunk by received attention; false: its first token counts as the salient one"},
     {"first_layer", OPT_INT, AT(first_layer), 0, 1000, 2, NULL, NULL, NULL,
      "layers before it stay uncompressed: 2 as the authors' model class, 0 all compressed"},
+    {"pairs", OPT_CHOICE, AT(pairs), 0, 0, FORMAT_F16, formats, NULL, NULL,
+     "format of scales and offsets"},
+    {"uncompressed", OPT_CHOICE, AT(uncompressed), 0, 0, FORMAT_F16, formats, NULL, NULL,
+     "format of recent values, of what 16 bits leave as it is, and of uncompressed layers"},
     {0}};
 
 struct kvo_state {
-    int ordered;  // rows before it are ordered, or due for compression
-    int packed;   // rows before it are compressed
-    float sums[]; // [n_kv_heads][2 * window] attention received by the rows from `ordered` on
+    int ordered;    // rows before it are ordered, or due for compression
+    int packed;     // rows before it are compressed
+    uint64_t moved; // bits of the sums that steps have read, and written again
+    float sums[];   // [n_kv_heads][2 * window] attention received by the rows from `ordered` on
 };
 
 int kvo_state_ordered(const void *state)
@@ -95,16 +104,17 @@ const float *kvo_state_sums(const void *state)
 
 static struct kvo_quant key_quant(const struct kvo_options *o)
 {
-    return (struct kvo_quant){o->key_bits,  o->key_group,
-                              o->key_chunk, o->prune_keys ? o->key_kept : 1,
-                              o->key_clip,  o->key_symmetric};
+    return (struct kvo_quant){
+        o->key_bits, o->key_group,     o->key_chunk,           o->prune_keys ? o->key_kept : 1,
+        o->key_clip, o->key_symmetric, o->pairs == FORMAT_F16, o->uncompressed == FORMAT_F16};
 }
 
 static struct kvo_quant value_quant(const struct kvo_options *o)
 {
-    return (struct kvo_quant){o->value_bits,  o->value_group,
-                              o->value_chunk, o->prune_values ? o->value_kept : 1,
-                              o->value_clip,  o->value_symmetric};
+    return (struct kvo_quant){o->value_bits,          o->value_group,
+                              o->value_chunk,         o->prune_values ? o->value_kept : 1,
+                              o->value_clip,          o->value_symmetric,
+                              o->pairs == FORMAT_F16, o->uncompressed == FORMAT_F16};
 }
 
 static bool works_here(const struct kv_part *p)
@@ -145,26 +155,32 @@ static float *sums_of(const struct kv_part *p, int kv_head)
     return s->sums + (size_t)kv_head * 2 * (size_t)o->window;
 }
 
-/* Scores and an order for each row, a chunk's worth of channels. */
+/* A score for each row, or for each chunk and query head of a group; an order. */
 struct scratch {
-    float *score; // [cap]
-    int *index;   // [cap]
-    float *rows;  // [key_chunk * head_dim]
+    float *score;
+    int *index; // [cap]
 };
+
+static size_t scores_of(const void *opt, const struct kv_shape *shape, int cap)
+{
+    const struct kvo_options *o = opt;
+    size_t chunks = (size_t)(cap / o->key_chunk) * (size_t)(shape->n_heads / shape->n_kv_heads);
+    size_t rows = (size_t)(cap > 2 * o->window ? cap : 2 * o->window);
+    return chunks > rows ? chunks : rows;
+}
 
 static size_t scratch_size(const void *opt, const struct kv_shape *shape, int cap)
 {
     const struct kvo_options *o = opt;
-    return (size_t)cap * (sizeof(float) + sizeof(int)) +
-           (size_t)o->key_chunk * (size_t)shape->head_dim * sizeof(float);
+    size_t rows = (size_t)(cap > 2 * o->window ? cap : 2 * o->window);
+    return scores_of(opt, shape, cap) * sizeof(float) + rows * sizeof(int);
 }
 
 static struct scratch scratch_of(const struct kv_part *p, int cap)
 {
     struct scratch s;
     s.score = p->scratch;
-    s.index = (int *)(s.score + cap);
-    s.rows = (float *)(s.index + cap);
+    s.index = (int *)(s.score + scores_of(p->opt, &p->shape, cap));
     return s;
 }
 
@@ -176,16 +192,32 @@ static void class_key(const void *opt, struct buf *out)
     buf_printf(out, "kvo: INT8 keys, group %d, %s, clip ", o->key_group,
                o->key_symmetric ? "symmetric" : "asymmetric");
     json_put_number(out, o->key_clip);
-    buf_printf(out, ", from layer %d", o->first_layer);
+    buf_printf(out, ", %s pairs, from layer %d", formats[o->pairs], o->first_layer);
 }
 
-static void append(const struct kv_part *p, float *k, float *v)
+static size_t record_size(const void *opt, const struct kv_shape *shape)
+{
+    struct kvo_quant key = key_quant(opt);
+    if (shape->head_dim % key.group) // which cannot be packed
+        return 0;
+    return (size_t)shape->n_kv_heads * int8_record_size(shape->head_dim, &key);
+}
+
+static void append(const struct kv_part *p, float *k, float *v, void *record)
 {
     struct kvo_quant key = key_quant(p->opt);
     struct kvo_rows row = view(p, k, 1);
     (void)v;
-    if (works_here(p))
+    if (!works_here(p))
+        return;
+    if (!record) {
         kvo_int8_rows(&row, 0, 1, &key);
+        return;
+    }
+    size_t each = int8_record_size(p->shape.head_dim, &key);
+    for (int h = 0; h < p->shape.n_kv_heads; h++)
+        int8_record_put((uint8_t *)record + (size_t)h * each, k + h * p->shape.head_dim,
+                        p->shape.head_dim, &key);
 }
 
 /* ---- observe and order ---- */
@@ -205,30 +237,21 @@ static void *observe_new(const void *opt, const struct kv_shape *shape, int n_pr
     return kvo_seen_new(shape, n_prompt, o->window);
 }
 
-static void order_head(const struct kv_part *p, struct kv_rows *rows, int kv_head, int from, int n,
-                       const float *score)
-{
-    const struct kvo_options *o = p->opt;
-    struct scratch s = scratch_of(p, rows->cap);
-    int d = p->shape.head_dim;
-    kvo_order_chunks(s.index, score, 0, n, o->key_chunk);
-    kvo_order_apply(kv_rows_k(rows, d, kv_head, from), (size_t)d, d, s.index, 0, n, o->key_chunk,
-                    s.rows);
-    kvo_order_apply(kv_rows_v(rows, d, kv_head, from), (size_t)d, d, s.index, 0, n, o->key_chunk,
-                    s.rows);
-}
-
 static void adopt(const struct kv_part *p, struct kv_rows *rows, const void *seen)
 {
     const struct kvo_options *o = p->opt;
     struct kvo_state *state = p->state;
-    struct scratch s = scratch_of(p, rows->cap);
+    struct scratch s = scratch_of(p, rows->n);
+    int d = p->shape.head_dim;
+    size_t row = (size_t)d * sizeof(float);
     if (!seen)
         return;
     state->ordered = kvo_boundary(rows->n, o->window);
     for (int h = 0; h < p->shape.n_kv_heads; h++) {
         kvo_seen_group(seen, h, s.score, sums_of(p, h));
-        order_head(p, rows, h, 0, state->ordered, s.score);
+        kvo_order_chunks(s.index, s.score, 0, state->ordered, o->key_chunk);
+        kv_rows_permute(kv_rows_k(rows, d, h, 0), row, state->ordered, s.index);
+        kv_rows_permute(kv_rows_v(rows, d, h, 0), row, state->ordered, s.index);
     }
 }
 
@@ -236,7 +259,7 @@ static void observe_step(const struct kv_part *p, int head, const struct kv_rang
                          int n_ranges, const float *weights)
 {
     const struct kvo_options *o = p->opt;
-    const struct kvo_state *state = p->state;
+    struct kvo_state *state = p->state;
     int m = 0;
     if (!o->order || !works_here(p))
         return;
@@ -244,141 +267,140 @@ static void observe_step(const struct kv_part *p, int head, const struct kv_rang
         m += ranges[i].n;
     /* The recent rows are always read, and last. */
     int recent = ranges[n_ranges - 1].start + ranges[n_ranges - 1].n - state->ordered;
-    int kv_head = head / (p->shape.n_heads / p->shape.n_kv_heads);
+    int group = p->shape.n_heads / p->shape.n_kv_heads;
     assert(recent <= m && recent <= 2 * o->window);
-    kvo_sums_add(sums_of(p, kv_head), weights + m - recent, recent);
+    kvo_sums_add(sums_of(p, head / group), weights + m - recent, recent);
+    if (head % group == 0)
+        state->moved += (uint64_t)recent * sizeof(float) * 8;
 }
 
-static void step_end(const struct kv_part *p, struct kv_rows *rows)
+static void step_end(const struct kv_part *p, const struct kv_layer *layer)
 {
     const struct kvo_options *o = p->opt;
     struct kvo_state *state = p->state;
-    if (!o->order || !works_here(p) || !kvo_window_due(rows->n, state->ordered, o->window))
+    struct scratch s = scratch_of(p, 0);
+    if (!o->order || !works_here(p) || !kvo_window_due(layer->n, state->ordered, o->window))
         return;
     for (int h = 0; h < p->shape.n_kv_heads; h++) {
-        order_head(p, rows, h, state->ordered, o->window, sums_of(p, h));
+        kvo_order_chunks(s.index, sums_of(p, h), 0, o->window, o->key_chunk);
+        layer->codec->permute(layer->store, h, state->ordered, o->window, s.index);
         kvo_sums_shift(sums_of(p, h), o->window);
     }
     state->ordered += o->window;
 }
 
+static void count(const struct kv_part *p, struct kv_ledger *out)
+{
+    const struct kvo_options *o = p->opt;
+    const struct kvo_state *state = p->state;
+    if (!o->order || !works_here(p))
+        return;
+    out->held[KV_SUMS] += (uint64_t)p->shape.n_kv_heads * 2 * (uint64_t)o->window * 32;
+    out->read[KV_SUMS] += state->moved;
+    out->written[KV_SUMS] += state->moved;
+}
+
 /* ---- codec ---- */
 
-static void pack(const struct kv_part *p, struct kv_rows *rows, int n_before)
+static int due(const struct kv_part *p, int n_before)
 {
     const struct kvo_options *o = p->opt;
     struct kvo_state *state = p->state;
-    int due = kvo_boundary(n_before, o->window);
+    int boundary = kvo_boundary(n_before, o->window);
     if (!works_here(p))
-        return;
-    if (!o->order && due > state->ordered)
-        state->ordered = due;
-    if (state->ordered == state->packed)
-        return;
-    struct kvo_quant key = key_quant(o), value = value_quant(o);
-    struct kvo_rows k = view(p, rows->k, rows->cap), v = view(p, rows->v, rows->cap);
-    kvo_key_rows(&k, state->packed, state->ordered, &key);
-    kvo_value_rows(&v, state->packed, state->ordered, &value);
+        return 0;
+    if (!o->order && boundary > state->ordered)
+        state->ordered = boundary;
     state->packed = state->ordered;
+    return state->packed;
 }
 
-static struct kvo_layer layer_of(const struct kv_part *p, const struct kv_rows *rows)
+static int packable(const void *opt, const struct kv_shape *shape, struct err *e)
 {
-    const struct kvo_state *state = p->state;
-    return (struct kvo_layer){p->shape.n_kv_heads * p->shape.head_dim, rows->n, state->packed,
-                              NUMBER_BITS, PAIR_BITS};
+    struct kvo_quant key = key_quant(opt), value = value_quant(opt);
+    return kvo_format_check(&key, &value, shape->head_dim, e);
 }
 
-static uint64_t full_bits(const struct kv_part *p, const struct kv_rows *rows)
+static size_t store_bytes(const struct kv_part *p, int cap)
 {
-    return (uint64_t)rows->n * (uint64_t)p->shape.n_kv_heads * (uint64_t)p->shape.head_dim * 2 *
-           NUMBER_BITS;
+    const struct kvo_options *o = p->opt;
+    struct kvo_quant key = key_quant(o), value = value_quant(o);
+    return kvo_store_bytes(p, cap, o->window, &key, &value);
 }
 
-static void count(const struct kv_part *p, const struct kv_rows *rows, struct kv_ledger *out)
+static void *open_store(const struct kv_part *p, int cap)
+{
+    const struct kvo_options *o = p->opt;
+    struct kvo_quant key = key_quant(o), value = value_quant(o);
+    return kvo_store_open(p, cap, o->window, &key, &value);
+}
+
+static void round_values(const struct kv_part *p, struct kv_rows *rows, int from)
+{
+    const struct kvo_options *o = p->opt;
+    size_t n = (size_t)(rows->n - from) * (size_t)p->shape.head_dim;
+    for (int h = 0; h < p->shape.n_kv_heads && o->uncompressed == FORMAT_F16; h++)
+        kv_rows_halve(kv_rows_v(rows, p->shape.head_dim, h, from), n);
+}
+
+static void compress(const struct kv_part *p, struct kv_rows *rows, int from, int to)
 {
     struct kvo_quant key = key_quant(p->opt), value = value_quant(p->opt);
-    struct kvo_layer layer = layer_of(p, rows);
-    struct kvo_count parts[KVO_PARTS];
-    if (!works_here(p)) {
-        out->recent += full_bits(p, rows);
-        return;
-    }
-    kvo_count_held(parts, &layer, &key, &value);
-    for (int i = 0; i < KVO_PARTS; i++) {
-        if (i == KVO_RECENT_KEYS || i == KVO_RECENT_VALUES) {
-            out->recent += (uint64_t)kvo_count_bits(&parts[i], &layer);
-            continue;
-        }
-        out->codes += (uint64_t)parts[i].code_bits;
-        out->masks += (uint64_t)parts[i].mask_bits;
-        out->pairs += (uint64_t)parts[i].pairs * PAIR_BITS;
-    }
+    struct kvo_rows k = view(p, rows->k, rows->cap), v = view(p, rows->v, rows->cap);
+    kvo_key_rows(&k, from, to, &key);
+    kvo_value_rows(&v, from, to, &value);
+}
+
+static const struct kv_codec packed = {
+    .check = packable,
+    .bytes = store_bytes,
+    .open = open_store,
+    .close = kvo_store_close,
+    .append = kvo_store_append,
+    .scan = kvo_store_scan,
+    .scores = kvo_store_scores,
+    .mix = kvo_store_mix,
+    .permute = kvo_store_permute,
+    .read = kvo_store_read,
+    .count = kvo_store_count,
+    .round = round_values,
+    .compress = compress,
+};
+
+static const struct kv_codec *codec(const void *opt, int layer)
+{
+    const struct kvo_options *o = opt;
+    if (layer >= o->first_layer)
+        return &packed;
+    return o->uncompressed == FORMAT_F16 ? &kv_codec_f16 : &kv_codec_f32;
 }
 
 /* ---- select ---- */
 
-static int select_rows(const struct kv_part *p, const struct kv_rows *rows, int head,
-                       const float *q, struct kv_range *out)
+static void select_rows(const struct kv_part *p, const struct kv_layer *layer, int kv_head,
+                        const float *q, struct kv_range *out, int *n_out, int ld)
 {
     const struct kvo_options *o = p->opt;
-    struct scratch s = scratch_of(p, rows->cap);
-    int d = p->shape.head_dim, kv_head = head / (p->shape.n_heads / p->shape.n_kv_heads);
-    int compressed = works_here(p) ? kvo_boundary(rows->n - 1, o->window) : 0;
+    int compressed = works_here(p) ? kvo_boundary(layer->n - 1, o->window) : 0;
+    int chunks = compressed / o->key_chunk, group = p->shape.n_heads / p->shape.n_kv_heads;
+    struct scratch s = scratch_of(p, ld);
     if (compressed == 0)
-        return 0;
-    for (int j = 0; j < compressed / o->key_chunk; j++)
-        p->kernels->scores(&s.score[j], q, kv_rows_k(rows, d, kv_head, j * o->key_chunk), 1, d, 1);
-    int n = kvo_select_chunks(s.index, s.score, compressed, o->token_budget, o->key_chunk);
-    for (int i = 0; i < n; i++)
-        out[i] = (struct kv_range){s.index[i] * o->key_chunk, o->key_chunk};
-    out[n] = (struct kv_range){compressed, rows->n - compressed};
-    return n + 1;
-}
-
-/* Chunks that a KV head's query heads chose, each once, ascending: returns how many. */
-static int union_of_chunks(const struct kv_part *p, const struct kv_range *ranges,
-                           const int *n_ranges, int ld, int kv_head, char *chosen, int *out)
-{
-    const struct kvo_options *o = p->opt;
-    const struct kvo_state *state = p->state;
-    int group = p->shape.n_heads / p->shape.n_kv_heads, n = state->packed / o->key_chunk, k = 0;
-    memset(chosen, 0, (size_t)n);
-    for (int h = kv_head * group; h < (kv_head + 1) * group; h++)
-        for (int i = 0; i + 1 < n_ranges[h]; i++)
-            chosen[ranges[(size_t)h * (size_t)ld + (size_t)i].start / o->key_chunk] = 1;
-    for (int j = 0; j < n; j++)
-        if (chosen[j])
-            out[k++] = j;
-    return k;
-}
-
-static void count_read(const struct kv_part *p, const struct kv_rows *rows,
-                       const struct kv_range *ranges, const int *n_ranges, int ld,
-                       struct kv_ledger *out)
-{
-    const struct kvo_options *o = p->opt;
-    struct kvo_quant key = key_quant(o), value = value_quant(o);
-    struct kvo_layer layer = layer_of(p, rows);
-    struct kvo_count parts[KVO_PARTS];
-    struct scratch s = scratch_of(p, rows->cap);
-    int64_t chosen = 0, groups = 0;
-    if (!works_here(p)) {
-        out->read += full_bits(p, rows);
         return;
+    layer->codec->scan(layer->store, kv_head, q, group, (struct kv_run){0, o->key_chunk, chunks},
+                       s.score, chunks);
+    for (int g = 0; g < group; g++, out += ld) {
+        int n = kvo_select_chunks(s.index, s.score + (size_t)g * (size_t)chunks, compressed,
+                                  o->token_budget, o->key_chunk);
+        for (int i = 0; i < n; i++)
+            out[i] = (struct kv_range){s.index[i] * o->key_chunk, o->key_chunk};
+        out[n] = (struct kv_range){compressed, layer->n - compressed};
+        n_out[g] = n + 1;
     }
-    for (int h = 0; h < p->shape.n_kv_heads; h++) {
-        int n = union_of_chunks(p, ranges, n_ranges, ld, h, (char *)s.score, s.index);
-        chosen += n;
-        groups += kvo_select_value_groups(s.index, n, o->key_chunk, o->value_group);
-    }
-    kvo_count_read(parts, &layer, p->shape.head_dim, chosen, groups, &key, &value);
-    out->read += (uint64_t)kvo_count_total_bits(parts, &layer);
 }
 
 const struct kv_method method_kvo = {
     .name = "kvo",
-    .version = 1,
+    .version = 2,
     .summary =
         "salient-token-aware differential quantization, pruning, query-aware token selection",
     .cite = "KVO-LLM, DAC 2025",
@@ -389,16 +411,17 @@ const struct kv_method method_kvo = {
     .state_size = state_size,
     .scratch_size = scratch_size,
     .class_key = class_key,
+    .record_size = record_size,
     .append = append,
     .observe_key = observe_key,
     .observe_new = observe_new,
     .observe_rows = kvo_seen_rows,
     .observe_free = kvo_seen_free,
     .adopt = adopt,
-    .pack = pack,
-    .count = count,
+    .codec = codec,
+    .due = due,
     .select = select_rows,
     .observe_step = observe_step,
     .step_end = step_end,
-    .count_read = count_read,
+    .count = count,
 };

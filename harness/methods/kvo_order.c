@@ -73,19 +73,6 @@ void kvo_order_chunks(int *order, const float *score, int from, int to, int chun
         }
 }
 
-void kvo_order_apply(float *rows, size_t stride, int dim, const int *order, int from, int to,
-                     int chunk, float *scratch)
-{
-    size_t row = (size_t)dim * sizeof *rows;
-    for (int start = from; start < to; start += chunk) {
-        for (int i = 0; i < chunk; i++)
-            memcpy(scratch + (size_t)i * (size_t)dim, rows + (size_t)order[start + i] * stride,
-                   row);
-        for (int i = 0; i < chunk; i++)
-            memcpy(rows + (size_t)(start + i) * stride, scratch + (size_t)i * (size_t)dim, row);
-    }
-}
-
 void kvo_sums_add(float *sums, const float *probs, int n)
 {
     for (int j = 0; j < n; j++)

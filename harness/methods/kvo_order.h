@@ -38,10 +38,6 @@ void kvo_received_finish(struct kvo_received *r, float *sums);
 /* order[t] = which old row goes to row t, for t = from..to-1 (score and order are indexed alike):
  * a stable sort, largest first, within chunks that start at from. */
 void kvo_order_chunks(int *order, const float *score, int from, int to, int chunk);
-/* Moves rows from..to-1 of one head so. scratch: [chunk * dim]. */
-void kvo_order_apply(float *rows, size_t stride, int dim, const int *order, int from, int to,
-                     int chunk, float *scratch);
-
 /*
  * Decoding: `ordered` rows are ordered, sums[2 * window] is what the rows after them have received.
  * Each step adds its attention over them; when two windows are open the first is ordered by

@@ -84,6 +84,8 @@ struct kvo_pair kvo_encode(uint8_t *codes, const float *x, int n, int bits,
     assert(n > 0 && bits >= 1 && bits <= KVO_BITS_MAX);
     struct group_grid g = group_grid(bits, q->symmetric);
     struct group_pair p = group_pair(x, n, g, q->symmetric, (float)q->clip);
+    if (q->half_pairs)
+        p = (struct group_pair){group_half(p.scale), group_half(p.zero)};
     group_encode(codes, x, n, p, g);
     return (struct kvo_pair){p.scale, p.zero};
 }
@@ -183,11 +185,16 @@ void kvo_key_decode(float *x, const struct kvo_group *in, const float *base,
 
 /* Salient values use twice the bits over the range of the others, so they have no pair of their
  * own: multiply first, then divide. */
-static struct kvo_pair base_pair(struct kvo_pair p, const struct kvo_quant *value)
+float kvo_base_scale(float scale, const struct kvo_quant *value)
 {
     float high = group_grid(value->bits, value->symmetric).high;
     float base_high = group_grid(2 * value->bits, value->symmetric).high;
-    p.scale = group_scale((p.scale * high) / base_high);
+    return group_scale((scale * high) / base_high);
+}
+
+static struct kvo_pair base_pair(struct kvo_pair p, const struct kvo_quant *value)
+{
+    p.scale = kvo_base_scale(p.scale, value);
     return p;
 }
 
@@ -283,6 +290,11 @@ void kvo_int8_rows(const struct kvo_rows *k, int from, int to, const struct kvo_
             int8_channels(x, k, t, c, key);
 }
 
+float kvo_key_number(float x, float base, const struct kvo_quant *key)
+{
+    return key->half_numbers ? group_half(x - base) : x - base;
+}
+
 /* At 16 bits a row becomes base + (x - base), one rounding away from x. */
 static void key_channels(const struct kvo_rows *k, int t, int c, const float *base,
                          const struct kvo_quant *key)
@@ -296,7 +308,7 @@ static void key_channels(const struct kvo_rows *k, int t, int c, const float *ba
         kvo_key_decode(x, &g, base, key);
     } else {
         for (int i = 0; i < key->group; i++)
-            x[i] = base[i] + (x[i] - base[i]);
+            x[i] = base[i] + kvo_key_number(x[i], base[i], key);
     }
     put_channels(k, t, c, x, key->group);
 }

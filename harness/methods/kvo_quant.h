@@ -25,12 +25,14 @@ enum {
 
 /* Settings of the key quantizer or of the value quantizer. */
 struct kvo_quant {
-    int bits;       // 1..8, or >= 16: off
-    int group;      // keys: channels, values: tokens that share one scale and offset
-    int chunk;      // tokens of which the first is the salient one
-    double kept;    // the KEPT share of a group (the authors' prune_budget); 1: no pruning
-    double clip;    // below 1: both ends of the range are multiplied by it
-    bool symmetric; // no offset; by the signed maximum, as the authors have it
+    int bits;          // 1..8, or >= 16: off
+    int group;         // keys: channels, values: tokens that share one scale and offset
+    int chunk;         // tokens of which the first is the salient one
+    double kept;       // the KEPT share of a group (the authors' prune_budget); 1: no pruning
+    double clip;       // below 1: both ends of the range are multiplied by it
+    bool symmetric;    // no offset; by the signed maximum, as the authors have it
+    bool half_pairs;   // pairs are f16: rounded before codes are made of them
+    bool half_numbers; // what stays uncompressed is f16: here the differences of keys at 16 bits
 };
 
 struct kvo_pair {
@@ -80,9 +82,14 @@ void kvo_key_encode(struct kvo_group *out, const float *x, const float *base,
 void kvo_key_decode(float *x, const struct kvo_group *in, const float *base,
                     const struct kvo_quant *key);
 
+/* At 16 bits: the difference as it is kept. */
+float kvo_key_number(float x, float base, const struct kvo_quant *key);
+
 /* One channel of a group of consecutive tokens. */
 void kvo_value_encode(struct kvo_group *out, const float *v, const struct kvo_quant *value);
 void kvo_value_decode(float *v, const struct kvo_group *in, const struct kvo_quant *value);
+/* The scale of the salient tokens of a group with this scale. */
+float kvo_base_scale(float scale, const struct kvo_quant *value);
 
 /* Rows from..to-1 in place, encoded and decoded. Keys: (to - from) % chunk == 0, values:
  * (to - from) % group == 0. kvo_int8_rows takes the key's group, clip and symmetric. */

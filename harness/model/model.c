@@ -28,11 +28,13 @@ struct model {
     struct gemm gemm;
     float *cos, *sin; // [max_positions][head_dim / 2]
     /* Activations of up to MODEL_BATCH_MAX tokens. */
-    float *x, *normed; // [][hidden]
-    float *q, *mixed;  // [][n_heads * head_dim]
-    float *k, *v;      // [][n_kv_heads * head_dim]
-    float *gate, *up;  // [][mlp]
-    int *positions;    // []
+    float *x;         // [][hidden]: of a step, or where a prefill has come to
+    float *step_x;    // [][hidden]
+    float *normed;    // [][hidden]
+    float *q, *mixed; // [][n_heads * head_dim]
+    float *k, *v;     // [][n_kv_heads * head_dim]
+    float *gate, *up; // [][mlp]
+    int *positions;   // []
 };
 
 /* The angles as transformers has them: inverse frequencies and products in f32. */
@@ -64,7 +66,7 @@ static void open_buffers(struct model *m)
     int width = c->n_heads * c->head_dim, widest = c->hidden;
     widest = width > widest ? width : widest;
     widest = c->mlp > widest ? c->mlp : widest;
-    m->x = rows_new(c->hidden);
+    m->step_x = rows_new(c->hidden);
     m->normed = rows_new(c->hidden);
     m->q = rows_new(width);
     m->mixed = rows_new(width);
@@ -82,7 +84,8 @@ static int open_engine(struct model *m, const struct model_options *o, struct er
     if (o->kernels && !o->reference && !(kn = kernels_named(o->kernels)))
         return err_user(e, "kernels '%s': there are none, or this processor lacks them",
                         o->kernels);
-    m->engine = (struct kv_engine){pool_new(o->threads), kn, o->reference};
+    m->engine =
+        (struct kv_engine){pool_new(o->threads), kn, o->reference, o->reference || o->floats};
     return 0;
 }
 
@@ -125,8 +128,8 @@ void model_close(struct model *m)
 {
     if (!m)
         return;
-    float *const buffers[] = {m->cos,   m->sin, m->x, m->normed, m->q,
-                              m->mixed, m->k,   m->v, m->gate,   m->up};
+    float *const buffers[] = {m->cos,   m->sin, m->step_x, m->normed, m->q,
+                              m->mixed, m->k,   m->v,      m->gate,   m->up};
     for (size_t i = 0; i < sizeof buffers / sizeof *buffers; i++)
         free(buffers[i]);
     free(m->positions);
@@ -335,43 +338,71 @@ static void head(struct model *m, int n, float *logits)
     gemm_decode(&m->gemm, &(struct product){logits, &m->weights->head}, 1, m->normed, n);
 }
 
-/* In the last layer only the prompt's last token goes on: the rest has left its keys and values. */
-static int keep_last(struct model *m, int n, bool last_chunk)
+/* The chunk of n tokens that begins at `start`, through one layer. */
+static void prefill_chunk(struct model *m, struct kv_prefill *p, int layer, int start, int n)
 {
-    size_t hidden = (size_t)m->config.hidden;
-    size_t width = (size_t)m->shape.n_heads * (size_t)m->shape.head_dim;
-    if (!last_chunk)
-        return 0;
-    memmove(m->x, m->x + (size_t)(n - 1) * hidden, hidden * sizeof *m->x);
-    memmove(m->mixed, m->mixed + (size_t)(n - 1) * width, width * sizeof *m->mixed);
-    return 1;
-}
-
-static void prefill_chunk(struct model *m, const int32_t *ids, int n, struct kv_prefill *p,
-                          bool last_chunk)
-{
-    int start = kv_prefill_length(p), last = m->config.n_layers - 1;
     for (int i = 0; i < n; i++)
         m->positions[i] = start + i;
-    embed(m, ids, n);
-    for (int layer = 0; layer <= last; layer++) {
-        project_qkv(m, gemm_weights, layer, n);
-        kv_prefill_attend(p, layer, m->q, m->k, m->v, n, m->mixed);
-        int left = layer == last ? keep_last(m, n, last_chunk) : n;
-        if (left)
-            finish_layer(m, gemm_weights, layer, left);
+    project_qkv(m, gemm_weights, layer, n);
+    kv_prefill_attend(p, m->q, m->k, m->v, n, m->mixed);
+    finish_layer(m, gemm_weights, layer, n);
+}
+
+/* Only the prompt's last token goes on from here: of the others just keys and values are left, and
+ * what their queries look at where a method observes it. */
+static void prefill_last(struct model *m, struct kv_prefill *p, int start, int n, bool last_chunk)
+{
+    size_t width = (size_t)m->shape.n_heads * (size_t)m->shape.head_dim, last = (size_t)(n - 1);
+    int layer = m->config.n_layers - 1;
+    for (int i = 0; i < n; i++)
+        m->positions[i] = start + i;
+    project_qkv(m, gemm_weights, layer, n);
+    if (!last_chunk && !kv_prefill_watched(p)) {
+        kv_prefill_push(p, m->k, m->v, n);
+        return;
     }
-    kv_prefill_advance(p, n);
+    kv_prefill_attend(p, m->q, m->k, m->v, n, m->mixed);
+    if (!last_chunk)
+        return;
+    m->x += last * (size_t)m->config.hidden;
+    memmove(m->mixed, m->mixed + last * width, width * sizeof *m->mixed);
+    finish_layer(m, gemm_weights, layer, 1);
+}
+
+static void prefill_layer(struct model *m, struct kv_prefill *p, int layer, float *x, int n)
+{
+    for (int at = 0; at < n; at += MODEL_BATCH_MAX) {
+        int chunk = n - at < MODEL_BATCH_MAX ? n - at : MODEL_BATCH_MAX;
+        m->x = x + (size_t)at * (size_t)m->config.hidden;
+        if (layer == m->config.n_layers - 1)
+            prefill_last(m, p, at, chunk, at + chunk == n);
+        else
+            prefill_chunk(m, p, layer, at, chunk);
+    }
+    kv_prefill_end_layer(p);
 }
 
 void model_prefill(struct model *m, const int32_t *ids, int n, struct kv_prefill *p, float *logits)
 {
-    assert(n > 0 && n <= m->config.max_positions && kv_prefill_length(p) == 0);
-    for (int at = 0; at < n; at += MODEL_BATCH_MAX) {
-        int chunk = n - at < MODEL_BATCH_MAX ? n - at : MODEL_BATCH_MAX;
-        prefill_chunk(m, ids + at, chunk, p, at + chunk == n);
-    }
+    assert(n > 0 && n <= m->config.max_positions);
+    size_t hidden = (size_t)m->config.hidden;
+    float *x = mem_aligned(mem_size((size_t)n, hidden * sizeof *x));
+    m->x = x;
+    embed(m, ids, n);
+    for (int layer = 0; layer < m->config.n_layers; layer++)
+        prefill_layer(m, p, layer, x, n);
     head(m, 1, logits);
+    free(x);
+}
+
+struct kv_cache *model_read(struct model *m, const struct kv_chain *chain, const int32_t *ids,
+                            int n, int max_tokens, float *logits)
+{
+    struct kv_cache *c = kv_cache_new(chain, &m->shape, &m->engine, max_tokens);
+    struct kv_prefill *p = kv_prefill_new(&m->engine, &m->shape, &c, 1, n);
+    model_prefill(m, ids, n, p, logits);
+    kv_prefill_free(p);
+    return c;
 }
 
 void model_step(struct model *m, const int32_t *ids, struct kv_cache *const *caches, int n,
@@ -382,6 +413,7 @@ void model_step(struct model *m, const int32_t *ids, struct kv_cache *const *cac
         m->positions[i] = kv_cache_length(caches[i]);
         assert(m->positions[i] < m->config.max_positions);
     }
+    m->x = m->step_x;
     embed(m, ids, n);
     for (int layer = 0; layer < m->config.n_layers; layer++) {
         project_qkv(m, gemm_decode, layer, n);

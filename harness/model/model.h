@@ -9,7 +9,7 @@
 #ifndef KVLAB_MODEL_H
 #define KVLAB_MODEL_H
 
-#include "harness/kv/cache.h"
+#include "harness/kv/prefill.h"
 #include "harness/model/hf_config.h"
 #include "harness/model/tokenizer.h"
 #include "harness/tensor/quant.h"
@@ -18,7 +18,8 @@ enum { MODEL_BATCH_MAX = 512 }; // caches of one step; also the tokens of a pref
 
 struct model_options {
     int threads;         // at least 1
-    bool reference;      // plain loops only: no BLAS, no SIMD
+    bool reference;      // plain loops only: no BLAS, no SIMD; caches of floats
+    bool floats;         // caches of floats that are rounded as their codecs say
     const char *kernels; // a level by name, or NULL for the best
     double rope_factor;  // divides positions instead of the checkpoint's own scaling; 0: as it says
     int max_positions;   // instead of the checkpoint's own; 0: as it says
@@ -55,8 +56,12 @@ uint64_t model_weight_bits_read(const struct model *m);
 /* Hashes of what decides the numbers: all weight files, in order. */
 int model_hash_weights(const struct model *m, char out[65], struct err *e);
 
-/* Reads n tokens into p (new, for n tokens); logits of the last one. */
+/* Reads n tokens into p (new, for n tokens), layer by layer; logits of the last one. */
 void model_prefill(struct model *m, const int32_t *ids, int n, struct kv_prefill *p, float *logits);
+
+/* A cache of one setting that has read the prompt, with room for max_tokens in all. */
+struct kv_cache *model_read(struct model *m, const struct kv_chain *chain, const int32_t *ids,
+                            int n, int max_tokens, float *logits);
 
 /* One decode step: token ids[i] goes into caches[i]; logits [n][vocab]. A row's logits do not
  * depend on its neighbours. */

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include "harness/base/mem.h"
 #include "harness/store/store_int.h"
@@ -11,47 +12,39 @@
 /* ---- versions ---- */
 
 /* Line by line: one string of this length is more than C promises to take. */
-static const char *const schema_lines[] = {
+static const char *const version_1[] = {
 #include "schema.inc"
-};
-
-static char *schema_dup(void)
-{
-    struct buf b;
-    buf_init(&b);
-    for (size_t i = 0; i < sizeof schema_lines / sizeof *schema_lines; i++)
-        buf_str(&b, schema_lines[i]);
-    return b.s;
-}
+    NULL};
+static const char *const version_2[] = {
+#include "schema_2.inc"
+    NULL};
 
 /* steps[v] leads from version v to v + 1. To change the schema add a step; never change one that
- * was released. */
-static const char *const steps[] = {
-    NULL, // schema.sql
-};
+ * was released. A new database takes all of them. */
+static const char *const *const steps[] = {version_1, version_2};
 
 enum { STORE_VERSION = sizeof steps / sizeof *steps };
-
-static int pragma(struct db *db, const char *name, int64_t *out, struct err *e)
-{
-    char sql[64];
-    snprintf(sql, sizeof sql, "PRAGMA %s", name);
-    return db_get_int(db, sql, NULL, 0, out, e) < 0 ? -1 : 0;
-}
 
 /* What the file says it is. */
 struct stamp {
     int64_t application, version, objects;
 };
 
+/* In one statement, so that it is of one moment: another process may be making the file. */
 static int read_stamp(struct db *db, struct stamp *s, struct err *e)
 {
+    struct stmt *q;
     *s = (struct stamp){0, 0, 0};
-    if (pragma(db, "application_id", &s->application, e) ||
-        pragma(db, "user_version", &s->version, e))
+    if (stmt_open(db,
+                  "SELECT application_id, user_version, (SELECT count(*) FROM sqlite_schema)"
+                  " FROM pragma_application_id, pragma_user_version",
+                  NULL, 0, &q, e))
         return -1;
-    return db_get_int(db, "SELECT count(*) FROM sqlite_schema", NULL, 0, &s->objects, e) < 0 ? -1
-                                                                                             : 0;
+    int rc = stmt_step(q, e);
+    if (rc == 1)
+        *s = (struct stamp){stmt_int(q, 0), stmt_int(q, 1), stmt_int(q, 2)};
+    stmt_close(q);
+    return rc < 0 ? -1 : 0;
 }
 
 static bool is_blank(const struct stamp *s)
@@ -84,15 +77,23 @@ int store_migrate(struct db *db, struct store_steps list, struct err *e)
     return 0;
 }
 
+static char *step_dup(const char *const *lines)
+{
+    struct buf b;
+    buf_init(&b);
+    while (*lines)
+        buf_str(&b, *lines++);
+    return b.s;
+}
+
 static int to_this_version(struct db *db, struct err *e)
 {
-    const char *sql[STORE_VERSION];
-    char *schema = schema_dup();
-    sql[0] = schema;
-    for (int v = 1; v < STORE_VERSION; v++)
-        sql[v] = steps[v];
-    int rc = store_migrate(db, (struct store_steps){sql, STORE_VERSION}, e);
-    free(schema);
+    char *sql[STORE_VERSION];
+    for (int v = 0; v < STORE_VERSION; v++)
+        sql[v] = step_dup(steps[v]);
+    int rc = store_migrate(db, (struct store_steps){(const char *const *)sql, STORE_VERSION}, e);
+    for (int v = 0; v < STORE_VERSION; v++)
+        free(sql[v]);
     return rc;
 }
 
@@ -156,11 +157,26 @@ static int check_tables(struct db *db, struct err *e)
     return 0;
 }
 
+enum { LOG_TRIES = 100, LOG_WAIT_MS = 20 };
+
+/* SQLite does not wait for others when it changes this mode: two that make a file at once. */
+static int set_log(struct db *db, struct err *e)
+{
+    const struct timespec wait = {0, LOG_WAIT_MS * 1000000L};
+    int rc = -1;
+    for (int i = 0; rc && i < LOG_TRIES; i++) {
+        if (i)
+            nanosleep(&wait, NULL);
+        rc = db_exec(db, "PRAGMA journal_mode = WAL", e);
+    }
+    return rc;
+}
+
 /* A new file gets its write-ahead log before the schema: the mode cannot change in a transaction.
  */
 static int make_new(struct db *db, struct err *e)
 {
-    return db_exec(db, "PRAGMA journal_mode = WAL", e) || to_this_version(db, e) ? -1 : 0;
+    return set_log(db, e) || to_this_version(db, e) ? -1 : 0;
 }
 
 static int prepare(struct db *db, enum store_mode mode, bool *older, struct err *e)

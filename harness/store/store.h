@@ -210,6 +210,13 @@ struct store_score {
     double value; // in [0, 1]
 };
 
+/* Bytes of one class; names as table ledger allows them. */
+struct store_ledger {
+    const char *class;
+    int64_t held_bytes;                // at the end
+    int64_t read_bytes, written_bytes; // summed over the decode steps
+};
+
 /* Start from STORE_RESULT: everything unknown. */
 struct store_result {
     const char *error;      // the reason of a failed job; NULL when it is done
@@ -222,6 +229,8 @@ struct store_result {
     int64_t kv_full_bytes; // of an f16 full cache of the same tokens
     const char *kv_basis;  // "counted" (packed records) or "held" (memory really held)
     int64_t kv_read_bytes, kv_read_full_bytes; // summed over the decode steps
+    const struct store_ledger *ledger;         // a class at most once; of a failed job ignored
+    int n_ledger;
 };
 
 #define STORE_RESULT                                                                               \
@@ -235,8 +244,8 @@ struct store_result {
                            .kv_read_bytes = STORE_NONE,                                            \
                            .kv_read_full_bytes = STORE_NONE})
 
-/* The result and scores of a claimed job, in one transaction. *kept (or NULL) is false when the job
- * is no longer this process's (another one took it over): then nothing is changed. */
+/* The result, ledger and scores of a claimed job, in one transaction. *kept (or NULL) is false when
+ * the job is no longer this process's (another one took it over): then nothing is changed. */
 int store_finish(struct store *s, int64_t job, int64_t build, const struct store_result *r,
                  const struct store_score *scores, int n_scores, bool *kept, struct err *e);
 

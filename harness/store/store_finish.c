@@ -1,4 +1,4 @@
-/* What came out: a result and its scores, in one transaction. */
+/* What came out: a result, its ledger and its scores, in one transaction. */
 #include "harness/store/store.h"
 
 #include <assert.h>
@@ -53,6 +53,13 @@ static int put_failure(struct store *s, int64_t job, int64_t build, const char *
                   4, NULL, e);
 }
 
+static int put_ledger(struct store *s, int64_t job, const struct store_ledger *l, struct err *e)
+{
+    struct db_val v[] = {val_int(job), val_str(l->class), val_int(l->held_bytes),
+                         val_int(l->read_bytes), val_int(l->written_bytes)};
+    return db_run(s->db, "INSERT INTO ledger VALUES (?1, ?2, ?3, ?4, ?5)", v, 5, NULL, e);
+}
+
 int store_put_score(struct store *s, int64_t job, const struct store_score *score, struct err *e)
 {
     struct db_val v[] = {val_int(job), val_str(score->metric), val_int(score->metric_version),
@@ -74,6 +81,9 @@ static int put_all(struct store *s, int64_t job, int64_t build, const struct sto
         return 0;
     if (r->error)
         return put_failure(s, job, build, now, r->error, e);
+    for (int i = 0; i < r->n_ledger; i++)
+        if (put_ledger(s, job, &r->ledger[i], e))
+            return err_in(e, "class %s", r->ledger[i].class);
     for (int i = 0; i < n_scores; i++)
         if (store_put_score(s, job, &scores[i], e))
             return -1;

@@ -2,6 +2,8 @@
 
 #include <math.h>
 
+#include "harness/tensor/dtype.h"
+
 struct group_grid group_grid(int bits, bool symmetric)
 {
     float half = (float)(1 << (bits - 1));
@@ -57,6 +59,14 @@ struct group_pair group_pair(const float *x, int n, struct group_grid g, bool sy
     if (symmetric) // by the signed maximum, not by max |x|
         return (struct group_pair){group_scale(max / g.high), 0};
     return (struct group_pair){group_scale((max - min) / g.high), min};
+}
+
+float group_half(float x)
+{
+    const float most = 65504;
+    if (x > most || x < -most)
+        x = x > 0 ? most : -most;
+    return f16_to_f32(f16_from_f32(x));
 }
 
 /* Clamping first gives the same as rounding first, the ends being whole; then adding 1.5 * 2^23

@@ -29,6 +29,9 @@ float group_scale(float s);
 struct group_pair group_pair(const float *x, int n, struct group_grid g, bool symmetric,
                              float clip);
 
+/* As f16 keeps it; beyond its range the largest that it has. */
+float group_half(float x);
+
 /* Codes of at most 16 bits. A number beyond the range saturates; NaN gives the lowest code. */
 uint16_t group_code(float x, struct group_pair p, struct group_grid g);
 void group_encode(uint8_t *codes, const float *x, int n, struct group_pair p, struct group_grid g);

@@ -6,6 +6,8 @@
 static bool runs_here(const struct kernels *kn)
 {
 #ifdef __x86_64__
+    if (!__builtin_cpu_supports("bmi2") || !__builtin_cpu_supports("popcnt"))
+        return kn == &kernels_plain;
     if (kn == &kernels_avx512)
         return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");

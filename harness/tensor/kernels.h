@@ -13,6 +13,7 @@
 #include <stdbool.h>
 
 #include "harness/tensor/dtype.h"
+#include "harness/tensor/packed.h"
 #include "harness/tensor/quant_rows.h"
 
 struct kernels {
@@ -44,6 +45,22 @@ struct kernels {
     /* out[i] = the f32 value of in[i] */
     void (*widen_f16)(float *out, const uint16_t *in, long n);
     void (*widen_bf16)(float *out, const uint16_t *in, long n);
+
+    /* Rows of a cache in other forms: bit for bit what scores and mix of the same level make of
+     * the rows as f32. Rows of f16: */
+    void (*scores_f16)(float *out, const float *q, const uint16_t *rows, int n, int d,
+                       float divisor);
+    void (*mix_f16)(float *out, const float *w, const uint16_t *rows, int n, int d);
+    /* INT8 rows (packed.h). out[i * ld + j] = (q[i] . row j) / divisor; q [n_q][rows->d] */
+    void (*scores_int8)(float *out, int ld, const float *q, int n_q, const struct int8_rows *rows,
+                        int n, float divisor);
+    void (*mix_int8)(float *out, const float *w, const struct int8_rows *rows, int n);
+    /* The rows as f32 [n][rows->d]. */
+    void (*widen_int8)(float *out, const struct int8_rows *rows, int n);
+    /* out[i] = kept ? (code + lowest) * scale + zero : 0, and that added to base[i] if there is a
+     * base, i < n; returns how many bits of codes it passed. */
+    size_t (*unpack)(float *out, const struct code_row *row, const struct code_pairs *pairs,
+                     const float *base, int n);
 
     /* Over n packed rows: as matmul_f32 over the decoded ones, bit for bit, and their decoding */
     void (*matmul_quant)(float *out, int ld_out, const float *x, int ld_x, int m,

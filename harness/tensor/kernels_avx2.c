@@ -84,6 +84,58 @@ static inline float sum8(__m256 h)
     return _mm_cvtss_f32(_mm_add_ss(q, _mm_movehdup_ps(q)));
 }
 static inline float v_sum(vec x) { return sum8(_mm256_add_ps(x.a, x.b)); }
+/* [a | b] of halves, added: 4 apart. */
+static inline __m256 add4(__m256 a, __m256 b)
+{
+    return _mm256_add_ps(_mm256_blend_ps(a, b, 0xF0), _mm256_permute2f128_ps(a, b, 0x21));
+}
+static inline vec v_sum4(vec a, vec b, vec c, vec d)
+{
+    return BOTH(add4(_mm256_add_ps(a.a, a.b), _mm256_add_ps(b.a, b.b)),
+                add4(_mm256_add_ps(c.a, c.b), _mm256_add_ps(d.a, d.b)));
+}
+static inline __m256 add2(__m256 a, __m256 b)
+{
+    return _mm256_add_ps(_mm256_blend_ps(a, b, 0xCC), _mm256_shuffle_ps(a, b, 0x4E));
+}
+static inline __m256 add1(__m256 a, __m256 b)
+{
+    return _mm256_add_ps(_mm256_shuffle_ps(a, b, 0x88), _mm256_shuffle_ps(a, b, 0xDD));
+}
+/* Lane 4 * k + g: the sum of the k-th vector (from 0) that went into x[g]. */
+static inline vec v_sums(const vec x[4])
+{
+    return BOTH(add1(add2(x[0].a, x[1].a), add2(x[2].a, x[3].a)),
+                add1(add2(x[0].b, x[1].b), add2(x[2].b, x[3].b)));
+}
+static inline __m256 keep8(__m256 x, unsigned mask)
+{
+    const __m256i bit = _mm256_setr_epi32(1, 2, 4, 8, 16, 32, 64, 128);
+    __m256i on = _mm256_and_si256(_mm256_set1_epi32((int)mask), bit);
+    return _mm256_and_ps(x, _mm256_castsi256_ps(_mm256_cmpeq_epi32(on, bit)));
+}
+static inline vec v_keep(vec x, unsigned m) { return BOTH(keep8(x.a, m), keep8(x.b, m >> 8)); }
+static inline __m256 bytes8(__m128i x) { return _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(x)); }
+static inline __m256 words8(__m128i x) { return _mm256_cvtepi32_ps(_mm256_cvtepu16_epi32(x)); }
+static inline vec v_origin(int lowest) { return v_set1((float)lowest); }
+static inline vec v_codes(const uint8_t *p, vec origin)
+{
+    return v_add(BOTH(bytes8(_mm_loadl_epi64((const __m128i *)p)),
+                      bytes8(_mm_loadl_epi64((const __m128i *)(p + 8)))), origin);
+}
+static inline vec v_bytes(uint64_t a, uint64_t b)
+{
+    return BOTH(bytes8(_mm_cvtsi64_si128((long long)a)), bytes8(_mm_cvtsi64_si128((long long)b)));
+}
+static inline vec v_words(const uint64_t w[4])
+{
+    return BOTH(words8(_mm_set_epi64x((long long)w[1], (long long)w[0])),
+                words8(_mm_set_epi64x((long long)w[3], (long long)w[2])));
+}
+static inline void halves_8(float *out, const void *in)
+{
+    _mm256_storeu_ps(out, _mm256_cvtph_ps(_mm_loadu_si128(in)));
+}
 static inline float v_max_lane(vec x)
 {
     __m256 h = _mm256_max_ps(x.a, x.b);
@@ -97,6 +149,10 @@ static inline float v_max_lane(vec x)
 #include "harness/tensor/kernels_quant_avx2.h"
 
 #include "harness/tensor/kernels_simd.h"
+
+#include "harness/tensor/kernels_rows_simd.h"
+
+#include "harness/tensor/kernels_packed_simd.h"
 
 KERNELS(avx2)
 #else

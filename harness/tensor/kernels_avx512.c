@@ -52,6 +52,51 @@ static inline float v_sum(vec a)
 {
     return sum8(_mm256_add_ps(_mm512_castps512_ps256(a), _mm512_extractf32x8_ps(a, 1)));
 }
+/* [a | b] of halves, added: 8 apart. */
+static inline vec add8(vec a, vec b)
+{
+    return _mm512_add_ps(_mm512_mask_blend_ps(0xFF00, a, b), _mm512_shuffle_f32x4(a, b, 0x4E));
+}
+static inline vec add4(vec a, vec b)
+{
+    return _mm512_add_ps(_mm512_shuffle_f32x4(a, b, 0x88), _mm512_shuffle_f32x4(a, b, 0xDD));
+}
+static inline vec v_sum4(vec a, vec b, vec c, vec d) { return add4(add8(a, b), add8(c, d)); }
+static inline vec add2(vec a, vec b)
+{
+    return _mm512_add_ps(_mm512_mask_blend_ps(0xCCCC, a, b), _mm512_shuffle_ps(a, b, 0x4E));
+}
+static inline vec add1(vec a, vec b)
+{
+    return _mm512_add_ps(_mm512_shuffle_ps(a, b, 0x88), _mm512_shuffle_ps(a, b, 0xDD));
+}
+/* Lane 4 * k + g: the sum of the k-th vector (from 0) that went into x[g]. */
+static inline vec v_sums(const vec x[4]) { return add1(add2(x[0], x[1]), add2(x[2], x[3])); }
+static inline vec v_keep(vec x, unsigned mask) { return _mm512_maskz_mov_ps((__mmask16)mask, x); }
+/* A byte shuffled below the 0x4B of 2^23 is 2^23 + byte; the subtraction is exact. */
+static inline vec v_origin(int lowest) { return v_set1(0x1p23f - (float)lowest); }
+static inline vec v_codes(const uint8_t *p, vec origin)
+{
+    const __m512i lane = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+    __m512i in = _mm512_broadcast_i32x4(_mm_loadu_si128((const __m128i *)p));
+    return v_sub(_mm512_castsi512_ps(_mm512_mask_shuffle_epi8(
+        _mm512_set1_epi32(0x4B000000), 0x1111111111111111, in, lane)), origin);
+}
+static inline vec v_bytes(uint64_t a, uint64_t b)
+{
+    __m128i x = _mm_set_epi64x((long long)b, (long long)a);
+    return _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(x));
+}
+static inline vec v_words(const uint64_t w[4])
+{
+    __m256i x = _mm256_set_epi64x((long long)w[3], (long long)w[2], (long long)w[1],
+                                  (long long)w[0]);
+    return _mm512_cvtepi32_ps(_mm512_cvtepu16_epi32(x));
+}
+static inline void halves_8(float *out, const void *in)
+{
+    _mm256_storeu_ps(out, _mm256_cvtph_ps(_mm_loadu_si128(in)));
+}
 static inline float v_max_lane(vec a) { return _mm512_reduce_max_ps(a); }
 /* clang-format on */
 
@@ -59,6 +104,10 @@ static inline float v_max_lane(vec a) { return _mm512_reduce_max_ps(a); }
 #include "harness/tensor/kernels_quant_avx512.h"
 
 #include "harness/tensor/kernels_simd.h"
+
+#include "harness/tensor/kernels_rows_simd.h"
+
+#include "harness/tensor/kernels_packed_simd.h"
 
 KERNELS(avx512)
 #else

@@ -3,6 +3,8 @@
 
 #include <math.h>
 
+#include "harness/tensor/kernels_packed_plain.h"
+
 static float dot(const float *a, const float *b, int n)
 {
     float sum = 0;
@@ -55,6 +57,21 @@ static void mix(float *out, const float *w, const float *rows, int n, int d)
     for (int i = 0; i < n; i++)
         for (int l = 0; l < d; l++)
             out[l] += w[i] * rows[(long)i * d + l];
+}
+
+static void scores_f16(float *out, const float *q, const uint16_t *rows, int n, int d,
+                       float divisor)
+{
+    matmul_half(out, n, q, d, 1, rows, n, d, f16_to_f32);
+    for (int i = 0; i < n; i++)
+        out[i] /= divisor;
+}
+
+static void mix_f16(float *out, const float *w, const uint16_t *rows, int n, int d)
+{
+    for (int i = 0; i < n; i++)
+        for (int l = 0; l < d; l++)
+            out[l] += w[i] * f16_to_f32(rows[(long)i * d + l]);
 }
 
 static void softmax(float *x, int n)
@@ -111,6 +128,7 @@ static void widen_bf16(float *out, const uint16_t *in, long n)
 #include "harness/tensor/kernels_quant_plain.h"
 
 const struct kernels kernels_plain = {
-    "plain",  matmul_f32, matmul_f16, matmul_bf16, scores,     mix,          softmax,     rmsnorm,
-    silu_mul, rope,       add,        widen_f16,   widen_bf16, matmul_quant, widen_quant,
+    "plain", matmul_f32,  matmul_f16, matmul_bf16, scores,    mix,          softmax,
+    rmsnorm, silu_mul,    rope,       add,         widen_f16, widen_bf16,   scores_f16,
+    mix_f16, scores_int8, mix_int8,   widen_int8,  unpack,    matmul_quant, widen_quant,
 };

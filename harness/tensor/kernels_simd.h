@@ -1,5 +1,6 @@
 /*
- * The body of kernels_avx2.c and kernels_avx512.c, over vectors of 16 floats that these define:
+ * The body of kernels_avx2.c and kernels_avx512.c (with kernels_rows_simd.h and
+ * kernels_packed_simd.h, which it leads), over vectors of 16 floats that these define:
  *   vec, v_zero, v_set1, v_load, v_store, v_add, v_sub, v_mul, v_div, v_fma (a*b+c), v_max,
  *   v_sum (a fixed tree), v_max_lane, v_exp, v_load_part / v_store_part (first r lanes, rest 0),
  *   v_load_f16, v_load_bf16.
@@ -88,56 +89,6 @@ LOADER(weights_bf16, uint16_t, v_load_bf16)
 TILE(matmul_f32, float, weights_f32)
 TILE(matmul_f16, uint16_t, weights_f16)
 TILE(matmul_bf16, uint16_t, weights_bf16)
-
-/* A step reads every row of a cache once and passes far more of them than the caches hold: asked
- * for some rows ahead and not to be kept, they leave the room to the weights, which every step
- * reads again. */
-enum { AHEAD = 12 };
-
-static inline void expect(const float *x, int n)
-{
-    for (int i = 0; i < n; i += LANES)
-        __builtin_prefetch(x + i, 0, 0);
-}
-
-static void scores(float *out, const float *q, const float *rows, int n, int d, float divisor)
-{
-    int i = 0;
-    for (; i + AHEAD + TILE_N <= n; i += TILE_N) {
-        expect(rows + (long)(i + AHEAD) * d, TILE_N * d);
-        matmul_f32(out + i, n, q, d, 1, rows + (long)i * d, TILE_N, d);
-    }
-    matmul_f32(out + i, n, q, d, 1, rows + (long)i * d, n - i, d);
-    for (i = 0; i + LANES <= n; i += LANES)
-        v_store(out + i, v_div(v_load(out + i), v_set1(divisor)));
-    for (; i < n; i++)
-        out[i] /= divisor;
-}
-
-/* 64 columns at a time stay in registers while the rows pass by. */
-static void mix(float *out, const float *w, const float *rows, int n, int d)
-{
-    int l = 0;
-    for (; l + 4 * LANES <= d; l += 4 * LANES) {
-        vec acc[4];
-        UNROLL for (int c = 0; c < 4; c++) acc[c] = v_load(out + l + c * LANES);
-        for (int i = 0; i < n; i++) {
-            vec wi = v_set1(w[i]);
-            const float *row = rows + (long)i * d + l;
-            if (i + AHEAD < n)
-                expect(row + (long)AHEAD * d, 4 * LANES);
-            UNROLL for (int c = 0; c < 4; c++) acc[c] = v_fma(wi, v_load(row + c * LANES), acc[c]);
-        }
-        UNROLL for (int c = 0; c < 4; c++) v_store(out + l + c * LANES, acc[c]);
-    }
-    for (; l < d; l += LANES) {
-        int r = d - l < LANES ? d - l : LANES;
-        vec acc = v_load_part(out + l, r);
-        for (int i = 0; i < n; i++)
-            acc = v_fma(v_set1(w[i]), v_load_part(rows + (long)i * d + l, r), acc);
-        v_store_part(out + l, acc, r);
-    }
-}
 
 static float max_of(const float *x, int n)
 {
@@ -249,7 +200,7 @@ WIDEN(widen_bf16, v_load_bf16, bf16_to_f32)
 
 #define KERNELS(level)                                                                             \
     const struct kernels kernels_##level = {                                                       \
-        #level, matmul_f32, matmul_f16, matmul_bf16,  scores,                                      \
-        mix,    softmax,    rmsnorm,    silu_mul,     rope,                                        \
-        add,    widen_f16,  widen_bf16, matmul_quant, widen_quant,                                 \
+        #level,  matmul_f32,  matmul_f16, matmul_bf16, scores,    mix,          softmax,           \
+        rmsnorm, silu_mul,    rope,       add,         widen_f16, widen_bf16,   scores_f16,        \
+        mix_f16, scores_int8, mix_int8,   widen_int8,  unpack,    matmul_quant, widen_quant,       \
     };

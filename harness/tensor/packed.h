@@ -22,7 +22,7 @@ enum { PACKED_SLACK = 16 };
 struct int8_rows {
     const uint8_t *data;
     size_t stride;
-    int d, group; // group divides d
+    int d, group; // d <= 1024, group divides d
     int lowest;   // what code 0 stands for: 0, or -128
     bool wide;    // pairs of f32
 };

@@ -153,11 +153,12 @@ static void put_codes(uint8_t *to, const uint8_t *codes, const struct quant_rows
 /* Stores a number of a pair and gives back what is read. */
 static float put_number(uint8_t **to, float x, bool wide)
 {
-    uint16_t half = f16_from_f32(x);
+    float read = wide ? x : group_half(x);
+    uint16_t half = f16_from_f32(read);
     size_t n = wide ? sizeof x : sizeof half;
     memcpy(*to, wide ? (const void *)&x : &half, n);
     *to += n;
-    return wide ? x : f16_to_f32(half);
+    return read;
 }
 
 static void pack_row(const struct packing *p, int row, float *x, uint8_t *codes)

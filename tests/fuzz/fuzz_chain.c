@@ -12,7 +12,7 @@ void fuzz_one(const unsigned char *data, size_t n)
     if (!kv_chain_read(&chain, j, "fuzz", &e)) {
         struct buf b;
         buf_init(&b);
-        kv_chain_check(&chain, &shape, "fuzz", &e);
+        kv_chain_check(&chain, &shape, true, "fuzz", &e);
         kv_chain_canonical(&chain, &b);
         kv_chain_describe(&chain, &b);
         buf_release(&b);

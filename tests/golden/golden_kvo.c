@@ -105,7 +105,9 @@ int golden_kvo_chain(struct golden_kvo *g, const struct json *kv, int first_laye
     buf_str(&b, "[{\"kvo\":{");
     put_quant(&b, "key", json_get(kv, "key_quant"));
     put_quant(&b, "value", json_get(kv, "value_quant"));
-    buf_printf(&b, "\"window\":%d,\"token_budget\":%d,\"order\":%s,\"first_layer\":%d}}]",
+    buf_printf(&b,
+               "\"window\":%d,\"token_budget\":%d,\"order\":%s,\"first_layer\":%d,"
+               "\"pairs\":\"f32\",\"uncompressed\":\"f32\"}}]",
                golden_kvo_int(kv, "recent_budget"), golden_kvo_int(kv, "start_budget"),
                golden_kvo_int(kv, "window_diff_select") ? "true" : "false", first_layer);
     struct json *list = json_read(text_buf(&b), g->err);

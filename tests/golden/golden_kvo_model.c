@@ -37,7 +37,7 @@ static int open_chain(struct run *r)
     const struct json *kv = json_get(r->c, "kv");
     if (r->compressed)
         return golden_kvo_chain(r->g, kv, golden_kvo_int(r->c, "kvo_from_layer"), &r->chain);
-    struct json *list = json_read(text_of("[\"full\"]"), r->g->err);
+    struct json *list = json_read(text_of("[\"f32\"]"), r->g->err);
     int rc = list ? kv_chain_read(&r->chain, list, "kv", r->g->err) : -1;
     json_free(list);
     return rc;
@@ -68,7 +68,7 @@ static int open_run(struct run *r, const char *dir, bool plain)
     if (find_data(r) || open_chain(r))
         return -1;
     r->logits = xmalloc((size_t)r->vocab * sizeof *r->logits);
-    return kv_chain_check(&r->chain, model_shape(r->model), "kv", r->g->err);
+    return kv_chain_check(&r->chain, model_shape(r->model), !plain, "kv", r->g->err);
 }
 
 static void close_run(struct run *r)
@@ -92,18 +92,14 @@ static void compare(struct run *r, int i)
 static void run_model(struct run *r)
 {
     struct model *m = r->model;
-    const struct kv_chain *chains[] = {&r->chain};
-    struct kv_prefill *p = kv_prefill_new(model_engine(m), model_shape(m), chains, 1, r->n_prompt);
-    model_prefill(m, r->prompt, r->n_prompt, p, r->logits);
     struct kv_cache *cache =
-        kv_cache_new(&r->chain, model_shape(m), model_engine(m), p, r->n_prompt + r->n_new);
+        model_read(m, &r->chain, r->prompt, r->n_prompt, r->n_prompt + r->n_new, r->logits);
     compare(r, 0);
     for (int i = 1; i < r->n_new; i++) {
         model_step(m, &r->ids[i - 1], &cache, 1, r->logits);
         compare(r, i);
     }
     kv_cache_free(cache);
-    kv_prefill_free(p);
 }
 
 /* The deviation tallied is the share of what is allowed. */

@@ -56,7 +56,6 @@ static bool same_ids(const struct json *want, const struct tokens *got)
 static struct outcome run_model(struct bench *b, struct model *m, const struct json *c)
 {
     const struct json *want = json_get(c, b->key);
-    const struct kv_chain *chain = &b->chain;
     struct stop_rules rules = {64, 0, true, {2}, 1};
     struct tokens ids;
     struct decoded out;
@@ -65,15 +64,11 @@ static struct outcome run_model(struct bench *b, struct model *m, const struct j
     for (const struct json *i = json_first(json_get(c, "ids")); i; i = json_next(i))
         tokens_add(&ids, (int32_t)json_number(i));
     int n = (int)ids.n;
-    struct kv_prefill *p = kv_prefill_new(model_engine(m), model_shape(m), &chain, 1, n);
-    model_prefill(m, ids.v, n, p, b->first);
-    struct kv_cache *cache =
-        kv_cache_new(chain, model_shape(m), model_engine(m), p, n + rules.max_new);
+    struct kv_cache *cache = model_read(m, &b->chain, ids.v, n, n + rules.max_new, b->first);
     decode_greedy(m, cache, b->first, &rules, b->logits, &out);
     struct outcome o = {logits_off(json_get(want, "first_step"), b->first),
                         same_ids(json_get(want, "new_ids"), &out.ids)};
     kv_cache_free(cache);
-    kv_prefill_free(p);
     decoded_release(&out);
     tokens_release(&ids);
     return o;
@@ -156,17 +151,20 @@ static int run_cases(const char *dir, const char *key, const char *chain, struct
 
 int golden_mini_full(const char *dir, struct tally *t, struct err *e)
 {
-    return run_cases(dir, "full", "[\"full\"]", t, e);
+    return run_cases(dir, "full", "[\"f32\"]", t, e);
 }
 
 /* Bits 2/2, groups 32, chunk 8, kept shares .25 and .5, window 64, budget 384, from layer 2. */
 int golden_mini_kvo(const char *dir, struct tally *t, struct err *e)
 {
-    return run_cases(dir, "kvo_default_from_layer_2", "[\"kvo\"]", t, e);
+    return run_cases(dir, "kvo_default_from_layer_2",
+                     "[{\"kvo\": {\"pairs\": \"f32\", \"uncompressed\": \"f32\"}}]", t, e);
 }
 
 int golden_mini_kvo_small(const char *dir, struct tally *t, struct err *e)
 {
     return run_cases(dir, "kvo_window32_budget64_from_layer_2",
-                     "[{\"kvo\": {\"window\": 32, \"token_budget\": 64}}]", t, e);
+                     "[{\"kvo\": {\"window\": 32, \"token_budget\": 64, \"pairs\": \"f32\","
+                     " \"uncompressed\": \"f32\"}}]",
+                     t, e);
 }

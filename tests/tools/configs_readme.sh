@@ -25,7 +25,7 @@ and doubled keys, wrong types and values out of range are refused before any wor
 | `model` | a known model (`kvlab list models`), a folder written with a `/`, or an object: see below |
 | `samples` | records of each task: the first so many; 0 or absent: all (of a generated task 10) |
 | `data` | where samples come from, for all tasks: see "tasks" below |
-| `tasks` | names (`kvlab list tasks`, LongBench-E's with `_e`), or objects with a name and what differs |
+| `tasks` | names (`kvlab list tasks`, LongBench-E's with `_e`), or objects with a name and what differs; a generated one may be listed several times with other words or seeds |
 | `protocol` | how a sample becomes a prompt and when an answer ends: see below |
 | `settings` | what is compared: `{"name": ..., "chain": [...]}`; a chain lists methods, `"full"` or `{"kvo": {"key_bits": 4}}`; two methods that fill the same hook are refused |
 

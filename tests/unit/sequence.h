@@ -13,13 +13,14 @@
 
 #include "harness/base/mem.h"
 #include "harness/base/rng.h"
-#include "harness/kv/cache.h"
+#include "harness/kv/prefill.h"
+#include "harness/kv/rows.h"
 #include "harness/tensor/gemm.h"
 
 /* gemm_init is what holds BLAS to one thread; here is no model that calls it. */
 static inline struct kv_engine engine_new(int threads)
 {
-    struct kv_engine e = {pool_new(threads), kernels_best(), false};
+    struct kv_engine e = {pool_new(threads), kernels_best(), false, false};
     struct gemm g;
     gemm_init(&g, e.pool, e.kernels, e.plain, 1);
     gemm_release(&g);
@@ -65,24 +66,22 @@ static inline void sequence_release(struct sequence *s)
     free(s->q), free(s->k), free(s->v);
 }
 
-/* Tokens 0..n-1. out [n_layers][n][n_heads * head_dim], or NULL. */
-static inline struct kv_prefill *sequence_prefill(const struct sequence *s,
-                                                  const struct kv_engine *engine,
-                                                  const struct kv_chain *const *chains,
-                                                  int n_chains, int n, float *out)
+/* Tokens 0..n-1 into new caches. out [n_layers][n][n_heads * head_dim], or NULL. */
+static inline void sequence_prefill(const struct sequence *s, const struct kv_engine *engine,
+                                    struct kv_cache *const *caches, int n_caches, int n, float *out)
 {
     size_t rows = (size_t)n * row_width(&s->shape), outs = (size_t)n * out_width(&s->shape);
     float *k = xmalloc(rows * sizeof *k), *v = xmalloc(rows * sizeof *v);
     float *unseen = xmalloc(outs * sizeof *unseen);
-    struct kv_prefill *p = kv_prefill_new(engine, &s->shape, chains, n_chains, n);
+    struct kv_prefill *p = kv_prefill_new(engine, &s->shape, caches, n_caches, n);
     for (int layer = 0; layer < s->shape.n_layers; layer++) {
         memcpy(k, s->k, rows * sizeof *k);
         memcpy(v, s->v, rows * sizeof *v);
-        kv_prefill_attend(p, layer, s->q, k, v, n, out ? out + (size_t)layer * outs : unseen);
+        kv_prefill_attend(p, s->q, k, v, n, out ? out + (size_t)layer * outs : unseen);
+        kv_prefill_end_layer(p);
     }
-    kv_prefill_advance(p, n);
+    kv_prefill_free(p);
     free(k), free(v), free(unseen);
-    return p;
 }
 
 /* A new cache that has read tokens 0..n-1; n = 0: an empty one. */
@@ -90,10 +89,24 @@ static inline struct kv_cache *sequence_cache(const struct sequence *s,
                                               const struct kv_engine *engine,
                                               const struct kv_chain *chain, int n, float *out)
 {
-    struct kv_prefill *p = n ? sequence_prefill(s, engine, &chain, 1, n, out) : NULL;
-    struct kv_cache *c = kv_cache_new(chain, &s->shape, engine, p, s->n);
-    kv_prefill_free(p);
+    struct kv_cache *c = kv_cache_new(chain, &s->shape, engine, s->n);
+    if (n)
+        sequence_prefill(s, engine, &c, 1, n, out);
     return c;
+}
+
+/* All rows of a layer, as floats. */
+static inline struct kv_rows rows_of_layer(const struct kv_cache *c, const struct kv_shape *shape,
+                                           int layer)
+{
+    const struct kv_layer *l = kv_cache_layer(c, layer);
+    struct kv_rows r;
+    kv_rows_init(&r, shape, l->n + 1);
+    for (int h = 0; h < shape->n_kv_heads; h++)
+        l->codec->read(l->store, h, 0, l->n, kv_rows_k(&r, shape->head_dim, h, 0),
+                       kv_rows_v(&r, shape->head_dim, h, 0));
+    r.n = l->n;
+    return r;
 }
 
 /* One layer of a step for n caches, each at its own token: out [n][n_heads * head_dim]. q, k and v

@@ -167,12 +167,8 @@ static void a_model_step_allocates_nothing(void **state)
     for (int i = 0; i < PROMPT + MORE; i++)
         ids[i] = 3 + i * 7 % 1000;
     for (; kv_method_all[n] && n < MOST; n++) {
-        const struct kv_chain *chain = &chains[n];
         open_default(&chains[n], kv_method_all[n]);
-        struct kv_prefill *p = kv_prefill_new(model_engine(m), model_shape(m), &chain, 1, PROMPT);
-        model_prefill(m, ids, PROMPT, p, logits);
-        caches[n] = kv_cache_new(chain, model_shape(m), model_engine(m), p, PROMPT + MORE);
-        kv_prefill_free(p);
+        caches[n] = model_read(m, &chains[n], ids, PROMPT, PROMPT + MORE, logits);
     }
     atomic_store(&allocations, 0);
     atomic_store(&counting, true);

@@ -1,7 +1,7 @@
 /*
  * The contract of every method in the registry (harness/kv/method.h), with its defaults and with
- * its options at the ends of their ranges, on random rows. One method is named: full, since it is
- * what the others are compared with.
+ * its options at the ends of their ranges, on random rows. One method is named: f32, which is
+ * attention as it is written.
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -19,12 +19,15 @@ enum { LONGEST_PROMPT = 300, STEPS = 150, N_SHAPES = 3, N_MAX = LONGEST_PROMPT +
 static const struct kv_shape shapes[N_SHAPES] = {{3, 4, 2, 32}, {3, 2, 2, 64}, {3, 4, 1, 32}};
 static struct sequence sequences[N_SHAPES][2];
 static struct kv_engine one, two; // threads
+static struct kv_engine floats;   // one thread, caches of the reference
 
 static int open_all(void **state)
 {
     (void)state;
     one = engine_new(1);
     two = engine_new(2);
+    floats = engine_new(1);
+    floats.floats = true;
     for (int i = 0; i < N_SHAPES; i++)
         for (int j = 0; j < 2; j++)
             sequences[i][j] = sequence_new(shapes[i], N_MAX, (uint64_t)(10 * i + j + 1));
@@ -36,6 +39,7 @@ static int close_all(void **state)
     (void)state;
     pool_free(one.pool);
     pool_free(two.pool);
+    pool_free(floats.pool);
     for (int i = 0; i < N_SHAPES; i++)
         for (int j = 0; j < 2; j++)
             sequence_release(&sequences[i][j]);
@@ -50,7 +54,7 @@ static bool opens(struct kv_chain *c, const char *text, const struct kv_shape *s
         fail_msg("%s: %s", text, e.msg);
         return false;
     }
-    if (kv_chain_check(c, shape, "here", &e) == 0)
+    if (kv_chain_check(c, shape, true, "here", &e) == 0)
         return true;
     assert_int_equal(e.class, ERR_USER);
     assert_int_equal(strncmp(e.msg, "here: ", 6), 0);
@@ -79,7 +83,7 @@ static int prompts_of(const struct kv_method *m, int out[6])
 static void ranges_are_in_order(const struct kv_cache *c, int layer, int head)
 {
     const struct kv_range *r;
-    int n = kv_cache_ranges(c, head, &r), end = 0, rows = kv_cache_rows(c, layer)->n;
+    int n = kv_cache_ranges(c, head, &r), end = 0, rows = kv_cache_layer(c, layer)->n;
     assert_true(n >= 1);
     for (int i = 0; i < n; i++) {
         assert_true(r[i].start >= end && r[i].n > 0);
@@ -89,11 +93,10 @@ static void ranges_are_in_order(const struct kv_cache *c, int layer, int head)
 }
 
 /* Attention of one head over the rows that it read, in double. */
-static void naive_attention(const struct kv_cache *c, int layer, const struct kv_shape *s, int head,
-                            const float *q, double *out)
+static void naive_attention(const struct kv_cache *c, const struct kv_rows *rows,
+                            const struct kv_shape *s, int head, const float *q, double *out)
 {
     const struct kv_range *r;
-    const struct kv_rows *rows = kv_cache_rows(c, layer);
     int n = kv_cache_ranges(c, head, &r), kv_head = head / (s->n_heads / s->n_kv_heads);
     double total = 0;
     memset(out, 0, (size_t)s->head_dim * sizeof *out);
@@ -113,13 +116,13 @@ static void naive_attention(const struct kv_cache *c, int layer, const struct kv
         out[d] /= total;
 }
 
-static void output_is_attention_over_ranges(const struct kv_cache *c, int layer,
+static void output_is_attention_over_ranges(const struct kv_cache *c, const struct kv_rows *rows,
                                             const struct kv_shape *s, int head, const float *q,
                                             const float *out)
 {
     double want[64];
     assert_true(s->head_dim <= 64);
-    naive_attention(c, layer, s, head, q, want);
+    naive_attention(c, rows, s, head, q, want);
     for (int d = 0; d < s->head_dim; d++)
         assert_true(fabs(out[d] - want[d]) <= 1e-5); // false for NaN too
 }
@@ -135,32 +138,71 @@ static void bytes_add_up(const struct kv_cache *c, const struct kv_shape *s,
 {
     struct kv_ledger now;
     kv_cache_ledger(c, &now);
-    uint64_t rows = (uint64_t)kv_cache_rows(c, 0)->n * row_width(s) * 2 * (uint64_t)s->n_layers;
-    uint64_t held = now.codes + now.pairs + now.masks + now.recent + now.other;
-    assert_true(held > 0);
+    uint64_t rows = (uint64_t)kv_cache_layer(c, 0)->n * row_width(s) * 2 * (uint64_t)s->n_layers;
+    assert_true(kv_ledger_sum(now.held) > 0);
     assert_int_equal(now.full, rows * 16);
     assert_int_equal(now.read_full - before->read_full, now.full);
-    assert_true(now.read > before->read && now.read - before->read <= held);
+    assert_true(kv_ledger_sum(now.read) > kv_ledger_sum(before->read));
+    assert_true(kv_ledger_sum(now.written) > kv_ledger_sum(before->written));
+    for (int i = 0; i < KV_CLASSES;
+         i++) // a step reads nothing twice; windows are read to be packed
+        if (i != KV_RECENT)
+            assert_true(now.read[i] - before->read[i] <= now.held[i]);
     *before = now;
 }
 
-/* One step with all that must hold; every eighth is compared with attention in double. */
-static void checked_step(const struct sequence *s, struct kv_cache *c, struct rows_of_step *r,
-                         int step, float *out)
+/* A cache and the reference of its codec: equal rows, and equal attention, bit for bit. */
+struct twins {
+    struct kv_cache *packed, *floats;
+    float *out; // of floats
+};
+
+static void rows_are_the_references(const struct twins *t, const struct kv_rows *rows, int layer,
+                                    const struct kv_shape *s)
+{
+    struct kv_rows want = rows_of_layer(t->floats, s, layer);
+    size_t bytes = (size_t)want.n * (size_t)s->head_dim * sizeof(float);
+    assert_int_equal(rows->n, want.n);
+    for (int h = 0; h < s->n_kv_heads; h++) {
+        assert_memory_equal(kv_rows_k(rows, s->head_dim, h, 0), kv_rows_k(&want, s->head_dim, h, 0),
+                            bytes);
+        assert_memory_equal(kv_rows_v(rows, s->head_dim, h, 0), kv_rows_v(&want, s->head_dim, h, 0),
+                            bytes);
+    }
+    kv_rows_release(&want);
+}
+
+/* One layer of a step with all that must hold; every eighth step rows are looked at. */
+static void checked_layer(const struct sequence *s, const struct twins *t, struct rows_of_step *r,
+                          int step, int layer, float *out)
 {
     const struct kv_shape *shape = &s->shape;
-    for (int layer = 0; layer < shape->n_layers; layer++) {
-        float *o = out + (size_t)layer * out_width(shape);
-        sequence_attend(&s, &c, 1, &one, layer, r, o);
-        no_nan(o, out_width(shape));
-        for (int h = 0; h < shape->n_heads; h++) {
-            size_t at = (size_t)h * (size_t)shape->head_dim;
-            ranges_are_in_order(c, layer, h);
-            if (step % 8 == 0)
-                output_is_attention_over_ranges(c, layer, shape, h, r->q + at, o + at);
-        }
+    struct kv_cache *c = t->packed;
+    sequence_attend(&s, &t->floats, 1, &floats, layer, r, t->out);
+    sequence_attend(&s, &c, 1, &one, layer, r, out);
+    no_nan(out, out_width(shape));
+    assert_memory_equal(out, t->out, out_width(shape) * sizeof *out);
+    struct kv_rows rows = {0};
+    if (step % 8 == 0) {
+        rows = rows_of_layer(c, shape, layer);
+        rows_are_the_references(t, &rows, layer, shape);
     }
-    kv_cache_advance(c);
+    for (int h = 0; h < shape->n_heads; h++) {
+        size_t at = (size_t)h * (size_t)shape->head_dim;
+        ranges_are_in_order(c, layer, h);
+        if (step % 8 == 0)
+            output_is_attention_over_ranges(c, &rows, shape, h, r->q + at, out + at);
+    }
+    kv_rows_release(&rows);
+}
+
+static void checked_step(const struct sequence *s, const struct twins *t, struct rows_of_step *r,
+                         int step, float *out)
+{
+    for (int layer = 0; layer < s->shape.n_layers; layer++)
+        checked_layer(s, t, r, step, layer, out + (size_t)layer * out_width(&s->shape));
+    kv_cache_advance(t->packed);
+    kv_cache_advance(t->floats);
 }
 
 /* out [steps][n_layers][n_heads * head_dim] */
@@ -169,19 +211,23 @@ static void checked_run(const struct sequence *s, const struct kv_chain *chain, 
 {
     size_t each = (size_t)s->shape.n_layers * out_width(&s->shape);
     float *prefill = xcalloc((size_t)prompt + 1, each * sizeof *prefill);
-    struct kv_cache *c = sequence_cache(s, &one, chain, prompt, prefill);
+    float *again = xcalloc((size_t)prompt + 1, each * sizeof *again);
+    struct twins t = {sequence_cache(s, &one, chain, prompt, prefill),
+                      sequence_cache(s, &floats, chain, prompt, again),
+                      xmalloc(out_width(&s->shape) * sizeof(float))};
     struct rows_of_step r = rows_of_step_new(&s->shape, 1);
     struct kv_ledger ledger;
     no_nan(prefill, (size_t)prompt * each);
-    kv_cache_ledger(c, &ledger);
+    assert_memory_equal(prefill, again, (size_t)prompt * each * sizeof *again);
+    kv_cache_ledger(t.packed, &ledger);
     for (int i = 0; i < steps; i++) {
-        checked_step(s, c, &r, i, out + (size_t)i * each);
-        bytes_add_up(c, &s->shape, &ledger);
+        checked_step(s, &t, &r, i, out + (size_t)i * each);
+        bytes_add_up(t.packed, &s->shape, &ledger);
     }
-    assert_int_equal(kv_cache_length(c), prompt + steps);
-    kv_cache_free(c);
+    assert_int_equal(kv_cache_length(t.packed), prompt + steps);
+    kv_cache_free(t.packed), kv_cache_free(t.floats);
     rows_of_step_free(&r);
-    free(prefill);
+    free(t.out), free(prefill), free(again);
 }
 
 static float *outputs_new(const struct kv_shape *s, int steps)
@@ -368,19 +414,19 @@ static int class_of(struct kv_chain *chains, int n, int i, bool *taken,
 
 static void compare_shared(const struct kv_chain *const *members, int n, int prompt)
 {
+    static struct kv_cache *caches[MANY];
     const struct sequence *s = &sequences[0][0];
-    struct kv_prefill *p = sequence_prefill(s, &one, members, n, prompt, NULL);
+    size_t bytes = TOGETHER * (size_t)s->shape.n_layers * out_width(&s->shape) * sizeof(float);
     float *shared = outputs_new(&s->shape, TOGETHER), *alone = outputs_new(&s->shape, TOGETHER);
+    for (int i = 0; i < n; i++)
+        caches[i] = kv_cache_new(members[i], &s->shape, &two, s->n);
+    sequence_prefill(s, &two, caches, n, prompt, NULL);
     for (int i = 0; i < n; i++) {
-        struct kv_cache *c = kv_cache_new(members[i], &s->shape, &one, p, s->n);
-        sequence_steps(&s, &c, 1, &one, TOGETHER, shared);
-        kv_cache_free(c);
+        sequence_steps(&s, &caches[i], 1, &one, TOGETHER, shared);
         plain_run(s, &one, members[i], prompt, TOGETHER, alone);
-        assert_memory_equal(shared, alone,
-                            TOGETHER * (size_t)s->shape.n_layers * out_width(&s->shape) *
-                                sizeof *alone);
+        assert_memory_equal(shared, alone, bytes);
+        kv_cache_free(caches[i]);
     }
-    kv_prefill_free(p);
     free(shared), free(alone);
 }
 
@@ -436,7 +482,7 @@ static void compare_token(const struct sequence *s, int token, const float *got)
     }
 }
 
-static void full_is_plain_attention(void **state)
+static void f32_is_plain_attention(void **state)
 {
     (void)state;
     struct kv_chain chain;
@@ -445,7 +491,7 @@ static void full_is_plain_attention(void **state)
         const struct sequence *s = &sequences[i][0];
         size_t width = out_width(&s->shape), layers = (size_t)s->shape.n_layers;
         float *prefill = outputs_new(&s->shape, PROMPT), *steps = outputs_new(&s->shape, MORE);
-        assert_true(opens(&chain, "[\"full\"]", &s->shape));
+        assert_true(opens(&chain, "[\"f32\"]", &s->shape));
         struct kv_cache *c = sequence_cache(s, &one, &chain, PROMPT, prefill);
         sequence_steps(&s, &c, 1, &one, MORE, steps);
         for (int t = 0; t < PROMPT; t++)
@@ -467,7 +513,7 @@ int main(void)
         cmocka_unit_test(options_work_at_both_ends_in_pairs),
         cmocka_unit_test(caches_do_not_see_each_other),
         cmocka_unit_test(a_shared_prefill_is_as_good_as_an_own),
-        cmocka_unit_test(full_is_plain_attention),
+        cmocka_unit_test(f32_is_plain_attention),
     };
     return cmocka_run_group_tests(tests, open_all, close_all);
 }

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "harness/base/rng.h"
+#include "harness/kv/rows.h"
 #include "harness/methods/kvo_order.h"
 #include "harness/methods/kvo_select.h"
 
@@ -152,16 +153,14 @@ static void rows_move_as_ordered(void **state)
 {
     (void)state;
     const int order[] = {0, 1, 2, 3, 6, 4, 7, 5, 8, 11, 10, 9};
-    float rows[12 * 3], scratch[CHUNK * 2];
+    float rows[12 * 3];
     for (int t = 0; t < 12; t++)
         for (int d = 0; d < 3; d++)
             rows[t * 3 + d] = (float)(10 * t + d);
-    kvo_order_apply(rows, 3, 2, order, 4, 12, CHUNK, scratch);
-    for (int t = 0; t < 12; t++) {
-        assert_true(rows[t * 3] == (float)(10 * order[t]));
-        assert_true(rows[t * 3 + 1] == (float)(10 * order[t] + 1));
-        assert_true(rows[t * 3 + 2] == (float)(10 * t + 2)); // beyond dim
-    }
+    kv_rows_permute(rows, 3 * sizeof *rows, 12, order);
+    for (int t = 0; t < 12; t++)
+        for (int d = 0; d < 3; d++)
+            assert_true(rows[t * 3 + d] == (float)(10 * order[t] + d));
 }
 
 static void as_many_chunks_as_the_budget_has(void **state)

@@ -24,10 +24,12 @@ static const struct kv_shape shape = {1, HEADS, KV_HEADS, D};
 
 static const char *const setting =
     "[{\"kvo\":{\"window\":8,\"key_chunk\":4,\"key_group\":8,\"key_bits\":16,\"value_chunk\":4,"
-    "\"value_group\":8,\"value_bits\":16,\"token_budget\":1000,\"first_layer\":0}}]";
+    "\"value_group\":8,\"value_bits\":16,\"token_budget\":1000,\"first_layer\":0,"
+    "\"uncompressed\":\"f32\"}}]";
 static const char *const three_chunks =
     "[{\"kvo\":{\"window\":8,\"key_chunk\":4,\"key_group\":8,\"key_bits\":16,\"value_chunk\":4,"
-    "\"value_group\":8,\"value_bits\":16,\"token_budget\":12,\"first_layer\":0}}]";
+    "\"value_group\":8,\"value_bits\":16,\"token_budget\":12,\"first_layer\":0,"
+    "\"uncompressed\":\"f32\"}}]";
 
 static struct kv_engine engine;
 static struct kv_chain chain;
@@ -36,7 +38,7 @@ static int open_chain(const char *text)
 {
     struct err e = {0};
     engine = engine_new(1);
-    return read_chain(&chain, text, &e) || kv_chain_check(&chain, &shape, "test", &e);
+    return read_chain(&chain, text, &e) || kv_chain_check(&chain, &shape, true, "test", &e);
 }
 
 static void close_chain(void)
@@ -133,26 +135,19 @@ static void naive_step(struct naive *s, const struct sequence *seq, const struct
 /* Rows of V are the tokens that the naive state says, and the sums agree. */
 static void compare(const struct naive *s, const struct sequence *seq, const struct kv_cache *c)
 {
-    const struct kv_rows *rows = kv_cache_rows(c, 0);
+    struct kv_rows rows = rows_of_layer(c, &shape, 0);
     const void *state = kv_cache_state(c, 0, KV_ORDER);
     assert_int_equal(kvo_state_ordered(state), s->ordered);
     for (int h = 0; h < KV_HEADS; h++) {
         const float *sums = kvo_state_sums(state) + h * 2 * W;
-        for (int t = 0; t < rows->n; t++)
-            assert_memory_equal(kv_rows_v(rows, D, h, t),
+        for (int t = 0; t < rows.n; t++)
+            assert_memory_equal(kv_rows_v(&rows, D, h, t),
                                 seq->v + ((size_t)s->token[h][t] * KV_HEADS + (size_t)h) * D,
                                 D * sizeof(float));
-        for (int j = 0; j < 2 * W && s->ordered + j < rows->n; j++)
+        for (int j = 0; j < 2 * W && s->ordered + j < rows.n; j++)
             assert_true(fabs(sums[j] - s->sums[h][s->ordered + j]) < 1e-5);
     }
-}
-
-static struct kv_rows copy_of(const struct kv_rows *rows)
-{
-    struct kv_rows copy;
-    kv_rows_init(&copy, &shape, rows->cap);
-    kv_rows_copy(&copy, rows, &shape);
-    return copy;
+    kv_rows_release(&rows);
 }
 
 /* Rows as a step attends to them: the cache's before it, and the new one. The compression at its
@@ -161,12 +156,30 @@ static void step(struct naive *s, const struct sequence *seq, struct kv_cache *c
                  struct rows_of_step *r)
 {
     float out[HEADS * D];
-    struct kv_rows before = copy_of(kv_cache_rows(c, 0));
+    struct kv_rows before = rows_of_layer(c, &shape, 0);
     sequence_attend(&seq, &c, 1, &engine, 0, r, out);
     kv_cache_advance(c);
-    kv_rows_push(&before, &shape, r->k, r->v);
+    struct kv_rows row = kv_rows_one(r->k, r->v);
+    kv_rows_push(&before, &shape, &row, 0, 1);
     naive_step(s, seq, &before, before.n);
     kv_rows_release(&before);
+}
+
+/* The prompt as the prefill attends to it: keys rounded, nothing ordered yet. */
+static struct kv_rows rounded_prompt(const struct sequence *s, int n)
+{
+    struct kv_rows rows;
+    struct kv_part part = {chain.links[0].opt, shape, 0, engine.kernels, NULL, NULL};
+    kv_rows_init(&rows, &shape, n);
+    for (size_t t = 0; t < (size_t)n; t++) {
+        float k[KV_HEADS * D], v[KV_HEADS * D];
+        memcpy(k, s->k + t * KV_HEADS * D, sizeof k);
+        memcpy(v, s->v + t * KV_HEADS * D, sizeof v);
+        chain.links[0].method->append(&part, k, v, NULL);
+        struct kv_rows row = kv_rows_one(k, v);
+        kv_rows_push(&rows, &shape, &row, 0, 1);
+    }
+    return rows;
 }
 
 static void a_group_orders_by_the_sum_of_its_heads(void **state)
@@ -174,22 +187,21 @@ static void a_group_orders_by_the_sum_of_its_heads(void **state)
     (void)state;
     const int prompts[] = {1, 5, W, 2 * W - 1, 2 * W, 2 * W + 3, 3 * W, 5 * W - 1, 6 * W};
     assert_int_equal(open_chain(setting), 0);
-    const struct kv_chain *of = &chain;
     for (size_t i = 0; i < sizeof prompts / sizeof *prompts; i++) {
         struct naive naive;
         struct sequence s = sequence_new(shape, N_MAX, 100 + i);
         const int n = prompts[i];
-        struct kv_prefill *p = sequence_prefill(&s, &engine, &of, 1, n, NULL);
-        struct kv_cache *c = kv_cache_new(&chain, &shape, &engine, p, N_MAX);
+        struct kv_cache *c = sequence_cache(&s, &engine, &chain, n, NULL);
         struct rows_of_step r = rows_of_step_new(&shape, 1);
-        naive_prompt(&naive, &s, kv_prefill_rows(p, 0), n);
+        struct kv_rows rows = rounded_prompt(&s, n);
+        naive_prompt(&naive, &s, &rows, n);
+        kv_rows_release(&rows);
         if (n >= 2 * W)
             compare(&naive, &s, c);
         for (int j = 0; j < STEPS; j++) {
             step(&naive, &s, c, &r);
             compare(&naive, &s, c);
         }
-        kv_prefill_free(p);
         kv_cache_free(c);
         rows_of_step_free(&r);
         sequence_release(&s);
@@ -224,19 +236,21 @@ static void each_head_of_a_group_selects_for_itself(void **state)
     struct kv_cache *c = sequence_cache(&s, &engine, &chain, PROMPT, NULL);
     struct rows_of_step r = rows_of_step_new(&shape, 1);
     sequence_attend(&of, &c, 1, &engine, 0, &r, out);
+    struct kv_rows rows = rows_of_layer(c, &shape, 0);
     for (int head = 0; head < HEADS; head++) {
         const struct kv_range *ranges, *neighbour;
         assert_int_equal(kv_cache_ranges(c, head, &ranges), 4);
         for (int i = 0; i < 3; i++) {
             assert_int_equal(ranges[i].n, CHUNK);
-            assert_true(chosen(kv_cache_rows(c, 0), head / GROUP, query(&s, PROMPT, head),
-                               COMPRESSED / CHUNK, ranges[i].start / CHUNK));
+            assert_true(chosen(&rows, head / GROUP, query(&s, PROMPT, head), COMPRESSED / CHUNK,
+                               ranges[i].start / CHUNK));
         }
         assert_int_equal(ranges[3].start, COMPRESSED);
         kv_cache_ranges(c, head / GROUP * GROUP, &neighbour);
         differ += memcmp(ranges, neighbour, 3 * sizeof *ranges) != 0;
     }
     assert_true(differ > 0);
+    kv_rows_release(&rows);
     kv_cache_free(c);
     rows_of_step_free(&r);
     sequence_release(&s);

@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "harness/base/rng.h"
-#include "harness/methods/kvo_count.h"
 #include "harness/methods/kvo_quant.h"
 
 enum { HEADS = 2, ROWS = 64, DIM = 32, CHANNELS = HEADS * DIM, N = CHANNELS * ROWS };
@@ -174,20 +173,6 @@ static void value_rows_equal_the_definition(void **state)
     each_setting(values_as_defined);
 }
 
-/* What encoders wrote, counted. */
-static int64_t n_codes, n_bits, n_pairs, n_masks;
-
-static void count_group(const struct kvo_group *g, const struct kvo_quant *q, bool masked)
-{
-    n_pairs++;
-    for (int i = 0; i < q->group; i++) {
-        assert_true(g->codes[i] < 1 << q->bits);
-        n_codes += g->kept[i] != 0;
-        n_bits += g->kept[i] ? q->bits : 0;
-        n_masks += masked;
-    }
-}
-
 /* A record that has lost what it does not store decodes to what the row function writes. */
 static void key_group_survives(float *x, const float *rows, int t, int c, const struct kvo_quant *q)
 {
@@ -200,7 +185,6 @@ static void key_group_survives(float *x, const float *rows, int t, int c, const 
     kvo_decode(base, codes, p, q->group, 8, q);
     if (t % q->chunk) {
         kvo_key_encode(&g, v, base, q);
-        count_group(&g, q, kvo_pruned(q) > 0);
         for (int i = 0; i < q->group; i++)
             codes[i] = kept[i] ? codes[i] : 0;
         kvo_key_decode(v, &g, base, q);
@@ -218,20 +202,9 @@ static void key_records_decode(const struct kvo_quant *q, int round)
     memcpy(rows, x, sizeof x);
     struct kvo_rows r = view(rows);
     kvo_key_rows(&r, 0, ROWS, q);
-    n_codes = n_bits = n_pairs = n_masks = 0;
     for (int t = 0; t < ROWS; t++)
         for (int c = 0; c < CHANNELS; c += q->group)
             key_group_survives(x, rows, t, c, q);
-    struct kvo_layer l = {CHANNELS, ROWS, ROWS, 16, 32};
-    struct kvo_quant values = {2, 32, 8, 0.5, 1, false};
-    struct kvo_count held[KVO_PARTS];
-    kvo_count_held(held, &l, q, &values);
-    assert_int_equal(held[KVO_KEY_DIFFS].codes, n_codes);
-    assert_int_equal(held[KVO_KEY_DIFFS].code_bits, n_bits);
-    assert_int_equal(held[KVO_KEY_DIFFS].mask_bits, n_masks);
-    assert_int_equal(held[KVO_KEY_DIFFS].pairs, n_pairs);
-    assert_int_equal(held[KVO_KEY_BASES].codes, N / q->chunk);
-    assert_int_equal(held[KVO_KEY_BASES].pairs, N / q->chunk / q->group);
 }
 
 static void value_group_survives(float *x, float *rows, int t, int c, const struct kvo_quant *q)
@@ -243,13 +216,10 @@ static void value_group_survives(float *x, float *rows, int t, int c, const stru
     for (int i = 0; i < q->group; i++)
         v[i] = *at(x, t + i, c);
     kvo_value_encode(&g, v, q);
-    count_group(&g, q, kvo_pruned(q) > 0);
     for (int i = 0; i < q->group; i++)
         codes[i] = kept[i] ? codes[i] : 0;
     for (int i = 0; i < q->group / q->chunk; i++) {
         assert_true(base[i] < 1 << 2 * q->bits && kept[i * q->chunk] == 0);
-        n_codes++, n_bits += 2 * q->bits;
-        n_masks -= kvo_pruned(q) > 0;
     }
     kvo_value_decode(v, &g, q);
     for (int i = 0; i < q->group; i++)
@@ -266,21 +236,12 @@ static void value_records_decode(const struct kvo_quant *q, int round)
     memcpy(rows, x, sizeof x);
     struct kvo_rows r = view(rows);
     kvo_value_rows(&r, 0, ROWS, q);
-    n_codes = n_bits = n_pairs = n_masks = 0;
     for (int t = 0; t < ROWS; t += q->group)
         for (int c = 0; c < CHANNELS; c++)
             value_group_survives(x, rows, t, c, q);
-    struct kvo_layer l = {CHANNELS, ROWS, ROWS, 16, 32};
-    struct kvo_quant keys = {2, 32, 8, 0.25, 1, false};
-    struct kvo_count held[KVO_PARTS];
-    kvo_count_held(held, &l, &keys, q);
-    assert_int_equal(held[KVO_VALUES].codes, n_codes);
-    assert_int_equal(held[KVO_VALUES].code_bits, n_bits);
-    assert_int_equal(held[KVO_VALUES].mask_bits, n_masks);
-    assert_int_equal(held[KVO_VALUES].pairs, n_pairs);
 }
 
-static void records_decode_to_rows_and_are_counted(void **state)
+static void records_decode_to_rows(void **state)
 {
     (void)state;
     each_setting(key_records_decode);
@@ -291,7 +252,7 @@ static void int8_codes_survive_a_second_time(void **state)
 {
     (void)state;
     static float once[N], twice[N];
-    const struct kvo_quant q = {2, 32, 8, 0.25, 1, false};
+    const struct kvo_quant q = {2, 32, 8, 0.25, 1, false, false, false};
     struct kvo_rows a = view(once), b = view(twice);
     fill(once, 0);
     kvo_int8_rows(&a, 0, ROWS, &q);
@@ -304,7 +265,7 @@ static void int8_codes_survive_a_second_time(void **state)
 static void nan_is_not_hidden(void **state)
 {
     (void)state;
-    const struct kvo_quant q = {2, 32, 8, 0.25, 1, false};
+    const struct kvo_quant q = {2, 32, 8, 0.25, 1, false, false, false};
     for (int i = 0; i < 32; i++) {
         float x[32] = {0, 1, -1};
         uint8_t codes[32];
@@ -315,36 +276,11 @@ static void nan_is_not_hidden(void **state)
     }
 }
 
-static int64_t per_channel(const struct kvo_count *part, const struct kvo_layer *l)
-{
-    return kvo_count_bits(part, l) / l->channels;
-}
-
-/* The paper's setting at 3500 and 32000 tokens, 32 heads of 128, worked out by hand: bits per
- * channel, with 12 value groups touched a head. */
-static void reads_of_a_step(void **state)
-{
-    (void)state;
-    const struct kvo_quant key = {2, 32, 8, 0.25, 1, false}, value = {2, 32, 8, 0.5, 1, false};
-    struct kvo_layer l = {4096, 3500, 3392, 16, 32};
-    struct kvo_count read[KVO_PARTS];
-    kvo_count_read(read, &l, 128, 48 * 32, 12 * 32, &key, &value);
-    assert_int_equal(per_channel(&read[KVO_RECENT_KEYS], &l), 972);
-    assert_int_equal(per_channel(&read[KVO_RECENT_VALUES], &l), 1728);
-    assert_int_equal(per_channel(&read[KVO_KEY_BASES], &l), 3816);
-    assert_int_equal(per_channel(&read[KVO_KEY_DIFFS], &l), 840);
-    assert_int_equal(per_channel(&read[KVO_VALUES], &l), 816 + 12 * 32);
-    assert_int_equal(kvo_count_total_bits(read, &l) / 8, 4380672);
-    l.rows = 32000, l.compressed = 31936;
-    kvo_count_read(read, &l, 128, 48 * 32, 48 * 32, &key, &value);
-    assert_int_equal(kvo_count_total_bits(read, &l) / 8, 20848640);
-}
-
 static void mistakes_are_named(void **state)
 {
     (void)state;
     struct err e;
-    const struct kvo_quant good = {2, 32, 8, 0.25, 1, false};
+    const struct kvo_quant good = {2, 32, 8, 0.25, 1, false, false, false};
     assert_int_equal(kvo_key_check(&good, 64, 64, &e), 0);
     assert_int_equal(kvo_key_check(&good, 48, 64, &e), -1);
     assert_string_equal(e.msg, "key_group 32 does not divide the 48 key channels of a layer");
@@ -368,7 +304,7 @@ static void mistakes_are_named(void **state)
 static void counts_are_truncated(void **state)
 {
     (void)state;
-    struct kvo_quant q = {8, 32, 8, 0.9, 1, false};
+    struct kvo_quant q = {8, 32, 8, 0.9, 1, false, false, false};
     assert_int_equal(kvo_pruned(&q), 3);
     assert_int_equal(kvo_key_kept(&q), 29);
     assert_int_equal(kvo_value_kept(&q), 25);
@@ -383,10 +319,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(key_rows_equal_the_definition),
         cmocka_unit_test(value_rows_equal_the_definition),
-        cmocka_unit_test(records_decode_to_rows_and_are_counted),
+        cmocka_unit_test(records_decode_to_rows),
         cmocka_unit_test(int8_codes_survive_a_second_time),
         cmocka_unit_test(nan_is_not_hidden),
-        cmocka_unit_test(reads_of_a_step),
         cmocka_unit_test(mistakes_are_named),
         cmocka_unit_test(counts_are_truncated),
     };

@@ -62,7 +62,7 @@ static void open_chain(struct kv_chain *c, const struct model *m, const char *te
 {
     struct err e = {0};
     assert_int_equal(read_chain(c, text, &e), 0);
-    assert_int_equal(kv_chain_check(c, model_shape(m), "test", &e), 0);
+    assert_int_equal(kv_chain_check(c, model_shape(m), true, "test", &e), 0);
 }
 
 /* One sequence: a prompt, then the ids that follow. */
@@ -74,11 +74,7 @@ struct text_ids {
 static struct kv_cache *read_prompt(struct model *m, const struct kv_chain *chain,
                                     struct text_ids t, int cap, float *logits)
 {
-    struct kv_prefill *p = kv_prefill_new(model_engine(m), model_shape(m), &chain, 1, t.n_prompt);
-    model_prefill(m, t.ids, t.n_prompt, p, logits);
-    struct kv_cache *c = kv_cache_new(chain, model_shape(m), model_engine(m), p, cap);
-    kv_prefill_free(p);
-    return c;
+    return model_read(m, chain, t.ids, t.n_prompt, cap, logits);
 }
 
 /* Logits of the prompt's last token and of `steps` more: out [1 + steps][vocab]. */
@@ -276,15 +272,13 @@ static void write_config(bool tied, const char *more)
 static const struct model_options plain_one = {.threads = 1, .reference = true};
 
 /* Rotated keys of layer 0 depend on the token and its position alone. */
-static struct kv_prefill *same_token(struct model *m, const struct kv_chain *chain, int n)
+static struct kv_cache *same_token(struct model *m, const struct kv_chain *chain, int n)
 {
     int32_t ids[4 * POSITIONS];
     float logits[VOCAB];
     for (int i = 0; i < n; i++)
         ids[i] = 7;
-    struct kv_prefill *p = kv_prefill_new(model_engine(m), model_shape(m), &chain, 1, n);
-    model_prefill(m, ids, n, p, logits);
-    return p;
+    return model_read(m, chain, ids, n, n, logits);
 }
 
 /* Scaled by 2, position 2t turns by the angle that t has unscaled. */
@@ -298,10 +292,11 @@ static void rope_factor_stretches_positions(void **state)
     struct model *m = open_model(".", o);
     o.rope_factor = 2;
     struct model *scaled = open_model(".", o);
-    open_chain(&chain, m, "[\"full\"]");
-    struct kv_prefill *a = same_token(m, &chain, POSITIONS);
-    struct kv_prefill *b = same_token(scaled, &chain, POSITIONS);
-    const struct kv_rows *rows = kv_prefill_rows(a, 0), *stretched = kv_prefill_rows(b, 0);
+    open_chain(&chain, m, "[\"f32\"]");
+    struct kv_cache *a = same_token(m, &chain, POSITIONS),
+                    *b = same_token(scaled, &chain, POSITIONS);
+    const struct kv_rows *rows = kv_reference_rows(kv_cache_layer(a, 0)->store);
+    const struct kv_rows *stretched = kv_reference_rows(kv_cache_layer(b, 0)->store);
     size_t d = (size_t)model_shape(m)->head_dim;
     for (int h = 0; h < model_shape(m)->n_kv_heads; h++)
         for (int t = 0; t < POSITIONS / 2; t++) {
@@ -311,7 +306,7 @@ static void rope_factor_stretches_positions(void **state)
             if (t)
                 assert_memory_not_equal(k, stretched->k + (head + (size_t)t) * d, d * sizeof *k);
         }
-    kv_prefill_free(a), kv_prefill_free(b);
+    kv_cache_free(a), kv_cache_free(b);
     kv_chain_release(&chain);
     model_close(m), model_close(scaled);
 }
@@ -363,9 +358,9 @@ static void max_positions_can_be_raised_and_lowered(void **state)
     o.max_positions = 4 * POSITIONS;
     m = open_model(".", o);
     open_chain(&chain, m, "[\"full\"]");
-    struct kv_prefill *p = same_token(m, &chain, 4 * POSITIONS);
-    assert_int_equal(kv_prefill_length(p), 4 * POSITIONS);
-    kv_prefill_free(p);
+    struct kv_cache *c = same_token(m, &chain, 4 * POSITIONS);
+    assert_int_equal(kv_cache_length(c), 4 * POSITIONS);
+    kv_cache_free(c);
     kv_chain_release(&chain);
     model_close(m);
 }
@@ -403,7 +398,7 @@ static void a_prompt_and_steps_agree(void **state)
     write_config(true, "");
     struct model *m = open_model(".", o);
     fill_ids(ids, N, m, 4);
-    open_chain(&chain, m, "[\"full\"]");
+    open_chain(&chain, m, "[\"f32\"]");
     run(m, &chain, (struct text_ids){ids, N}, 0, whole);
     run(m, &chain, (struct text_ids){ids, N - STEPWISE}, STEPWISE, parts);
     for (int i = 0; i < VOCAB; i++)

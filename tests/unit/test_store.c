@@ -57,7 +57,7 @@ static void a_new_one_says_what_it_is(void **state)
     (void)state;
     struct store *s = opened("new.db", STORE_CREATE);
     assert_int_equal(get(s, "PRAGMA application_id"), STORE_APPLICATION_ID);
-    assert_int_equal(get(s, "PRAGMA user_version"), 1);
+    assert_int_equal(get(s, "PRAGMA user_version"), 2);
     assert_int_equal(get(s, "PRAGMA foreign_keys"), 1);
     assert_int_equal(get(s, "SELECT journal_mode = 'wal' FROM pragma_journal_mode"), 1);
     assert_int_equal(get(s, "SELECT count(*) FROM pragma_table_list WHERE type = 'table'"
@@ -511,8 +511,23 @@ static void a_result_is_stored_whole_or_not(void **state)
     struct store_score bad = {NULL, 1, 0.5};
     r.prediction = text_of("x");
     assert_int_equal(store_claim(f.s, 0, &c, &e), 0);
+    struct store_ledger ledger[] = {{"recent", 1, 2, 3}, {"recent", 4, 5, 6}};
+    r.ledger = ledger;
+    r.n_ledger = 1;
     assert_int_equal(store_finish(f.s, c.jobs[0].job, f.build, &r, &bad, 1, NULL, &e), -1);
+    r.n_ledger = 2; // a class twice
+    assert_int_equal(store_finish(f.s, c.jobs[0].job, f.build, &r, NULL, 0, NULL, &e), -1);
+    r.n_ledger = 1;
+    ledger[0].class = "spare";
+    assert_int_equal(store_finish(f.s, c.jobs[0].job, f.build, &r, NULL, 0, NULL, &e), -1);
+    assert_non_null(strstr(e.msg, "class spare"));
     counts_are(f.s, 0, 4, 2, 0, 0);
+    assert_int_equal(get(f.s, "SELECT count(*) FROM ledger"), 0);
+    ledger[0].class = "bases";
+    r.error = "lost its way";
+    r.prediction = (struct text){NULL, 0};
+    assert_int_equal(store_finish(f.s, c.jobs[0].job, f.build, &r, NULL, 0, NULL, &e), 0);
+    assert_int_equal(get(f.s, "SELECT count(*) FROM ledger"), 0); // of a failed job: none
     store_claim_free(&c);
     store_close(f.s);
 }
@@ -556,7 +571,7 @@ static void a_reader_cannot_change_anything(void **state)
     denied(s, " -- nothing", "no statement");
     denied(s, "SELECT nonsense FROM job", "no such column");
     assert_int_equal(get(s, "SELECT count(*) FROM job; -- with a remark"), 6);
-    assert_int_equal(get(s, "PRAGMA user_version"), 1);
+    assert_int_equal(get(s, "PRAGMA user_version"), 2);
     assert_true(get(s, "SELECT count(*) FROM pragma_table_info('job')") > 20);
     store_close(s);
 }

@@ -159,6 +159,10 @@ static void finish(struct sample_db *d, const struct store_claim *c, const struc
     int setting = setting_of(d, j->run);
     struct store_result r = STORE_RESULT;
     struct store_score score = {"qa_f1_score", 1, score_of(setting, c->sample_index)};
+    const struct store_ledger ledger[] = {{"rows", 1000, 4000, 90},
+                                          {"bases", 120, 500, 9},
+                                          {"masks", 30, 100, 0},
+                                          {"weights", 7, 70, 0}};
     if (c->task == d->task[d->n_tasks - 1] && setting == 2 && c->sample_index >= 2)
         r.error = "prompt of 4200 tokens is longer than the model's 4096 positions";
     else {
@@ -172,6 +176,8 @@ static void finish(struct sample_db *d, const struct store_claim *c, const struc
         r.kv_basis = "counted";
         r.kv_read_bytes = settings[setting].bytes * 4;
         r.kv_read_full_bytes = 10000;
+        r.ledger = setting == 1 ? &ledger[0] : &ledger[1];
+        r.n_ledger = setting == 1 ? 1 : 3;
     }
     must(store_finish(d->s, j->job, d->build, &r, &score, r.error ? 0 : 1, NULL, &e));
 }
@@ -283,6 +289,35 @@ static void the_newest_version_of_a_score_counts(void **state)
     store_close(d.s);
 }
 
+static void traffic_has_the_sums_of_an_item(void **state)
+{
+    (void)state;
+    struct sample_db d;
+    make_sample_db(&d, "views5.db", 2, 0);
+#define TRAFFIC(column, setting)                                                                   \
+    "SELECT " column " FROM traffic WHERE setting = '" setting "' AND sample = 'mini_doc_qa-2'"
+    is(&d, "SELECT count(*) FROM traffic", 22); // the failed have none
+    is(&d, TRAFFIC("steps", "full"), 9);
+    is(&d, TRAFFIC("context", "full"), 1002 + 4); // steps see 1002 to 1010 tokens
+    is(&d, TRAFFIC("rows_read_bytes", "full"), 4000);
+    is(&d, TRAFFIC("weights_read_bytes", "full"), NAN);
+    is(&d, TRAFFIC("held_bytes", "kvo-2bit"), 150);
+    is(&d, TRAFFIC("read_bytes", "kvo-2bit"), 600);
+    is(&d, TRAFFIC("written_bytes", "kvo-2bit"), 9);
+    is(&d, TRAFFIC("metadata_held_bytes", "kvo-2bit"), 30);
+    is(&d, TRAFFIC("metadata_read_bytes", "kvo-2bit"), 100);
+    is(&d, TRAFFIC("rows_held_bytes", "kvo-2bit"), 0);
+    is(&d, TRAFFIC("weights_read_bytes", "kvo-2bit"), 70);
+    is(&d, TRAFFIC("full_bytes", "kvo-2bit"), 3000);
+    is(&d, TRAFFIC("read_full_bytes", "kvo-2bit"), 10000);
+    is(&d, TRAFFIC("dense_share", "kvo-2bit"), 0);
+    must(db_exec(store_db(d.s), "UPDATE setting SET first_layer = 1", &e));
+    is(&d, TRAFFIC("dense_share", "kvo-2bit"), 0.5); // of 2 layers
+    must(db_exec(store_db(d.s), "UPDATE setting SET first_layer = 9", &e));
+    is(&d, TRAFFIC("dense_share", "kvo-2bit"), 1);
+    store_close(d.s);
+}
+
 /* A second experiment that asks for one item of two of the runs. */
 static void an_experiment_counts_its_own_items(void **state)
 {
@@ -346,6 +381,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(result_has_means_and_standard_errors),
         cmocka_unit_test(failed_and_missing_items_are_counted),
         cmocka_unit_test(the_newest_version_of_a_score_counts),
+        cmocka_unit_test(traffic_has_the_sums_of_an_item),
         cmocka_unit_test(an_experiment_counts_its_own_items),
         cmocka_unit_test(everything_is_documented),
     };

@@ -123,18 +123,14 @@ static float *logits_dup(struct model *m)
     struct rng r = {3};
     int32_t ids[PROMPT + STEPS];
     struct kv_chain chain;
-    const struct kv_chain *one = &chain;
     struct err e;
     for (int i = 0; i < PROMPT + STEPS; i++)
         ids[i] = rng_below(&r, model_get_config(m)->vocab);
     assert_int_equal(read_chain(&chain, "[\"full\"]", &e), 0);
-    struct kv_prefill *p = kv_prefill_new(model_engine(m), model_shape(m), &one, 1, PROMPT);
-    model_prefill(m, ids, PROMPT, p, out);
-    struct kv_cache *c = kv_cache_new(&chain, model_shape(m), model_engine(m), p, PROMPT + STEPS);
+    struct kv_cache *c = model_read(m, &chain, ids, PROMPT, PROMPT + STEPS, out);
     for (int i = 0; i < STEPS; i++)
         model_step(m, ids + PROMPT + i, &c, 1, out + (size_t)(i + 1) * vocab);
     kv_cache_free(c);
-    kv_prefill_free(p);
     kv_chain_release(&chain);
     return out;
 }

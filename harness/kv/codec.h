@@ -1,0 +1,105 @@
+/*
+ * How the rows of one layer of one sequence are kept, and how attention reads them there.
+ *
+ * A codec packs rows into records of its own, computes products with them where they lie, and
+ * counts what it holds, reads and writes. What it makes of a row is defined twice: round() and
+ * compress() say it on f32 rows (the reference, kv_codec_reference), the store says it in bits, and
+ * read() of the store gives exactly the rows of the reference. All sums run in the order of the
+ * kernels over these rows, so both ways also give the same attention, bit for bit.
+ *
+ * No allocation after open(). Two KV heads may be read at the same time.
+ */
+#ifndef KVLAB_CODEC_H
+#define KVLAB_CODEC_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "harness/base/err.h"
+#include "harness/kv/ledger.h"
+#include "harness/tensor/kernels.h"
+
+/* Sizes that a cache shares with its model. */
+struct kv_shape {
+    int n_layers, n_heads, n_kv_heads, head_dim;
+};
+
+/* f32 rows of one layer. Row t of head h: k + (h * cap + t) * head_dim. */
+struct kv_rows {
+    int n, cap;
+    float *k, *v; // [n_kv_heads][cap][head_dim]
+};
+
+/* A method at work in one layer of one sequence. */
+struct kv_part {
+    const void *opt; // the method's options
+    struct kv_shape shape;
+    int layer;
+    const struct kernels *kernels;
+    void *state;
+    void *scratch; // scratch_size() bytes, lost between calls
+};
+
+/* One run of rows that a step reads. */
+struct kv_range {
+    int start, n;
+};
+
+/* Rows start, start + step, ...: n of them. */
+struct kv_run {
+    int start, step, n;
+};
+
+struct kv_codec {
+    /* Can these options be packed? ERR_USER. NULL: all can. */
+    int (*check)(const void *opt, const struct kv_shape *shape, struct err *e);
+
+    /* Memory for cap rows: how much, and taken. part is copied; what it points to is borrowed. */
+    size_t (*bytes)(const struct kv_part *part, int cap);
+    void *(*open)(const struct kv_part *part, int cap);
+    void (*close)(void *store);
+
+    /* Rows before `due` become packed, those that come too; then the others of the new rows are
+     * kept. records: of append() for each row, or NULL. A new step begins. */
+    void (*append)(void *store, const struct kv_rows *rows, const void *records, int due);
+
+    /* For n_q of the KV head's queries, q [n_q][head_dim]:
+     * scan    out[i * ld + j] = q[i] . key j of the run
+     * scores  out[i * ld + j] = (q[i] . key j) / divisor, j over the rows of all ranges in turn
+     * mix     out[i] += w[i * ld + j] * value j, in that order; out [n_q][head_dim] */
+    void (*scan)(void *store, int kv_head, const float *q, int n_q, struct kv_run run, float *out,
+                 int ld);
+    void (*scores)(void *store, int kv_head, const float *q, int n_q, const struct kv_range *ranges,
+                   int n_ranges, float divisor, float *out, int ld);
+    void (*mix)(void *store, int kv_head, const float *w, int ld, int n_q,
+                const struct kv_range *ranges, int n_ranges, float *out);
+
+    /* Rows from..from+n-1, none of them packed: row j becomes what row order[j] was. */
+    void (*permute)(void *store, int kv_head, int from, int n, const int *order);
+    /* Rows as floats [n][head_dim], for tests; reads nothing in the sense of count(). */
+    void (*read)(const void *store, int kv_head, int from, int n, float *k, float *v);
+    void (*count)(const void *store, struct kv_ledger *out); // adds
+
+    /* The reference: rows from `from` on as they are kept on arrival, and rows that became due.
+     * NULL: nothing changes. */
+    void (*round)(const struct kv_part *part, struct kv_rows *rows, int from);
+    void (*compress)(const struct kv_part *part, struct kv_rows *rows, int from, int to);
+};
+
+/* The rows of one layer wherever they are. */
+struct kv_layer {
+    int n;
+    const struct kv_codec *codec;
+    void *store;
+};
+
+/* Rows as they come, in f32 and in f16. */
+extern const struct kv_codec kv_codec_f32, kv_codec_f16;
+
+/* A store of f32 rows that does to them what another codec defines. */
+extern const struct kv_codec kv_codec_reference;
+void *kv_reference_open(const struct kv_part *part, int cap, const struct kv_codec *as);
+/* Its rows, or those of kv_codec_f32. */
+const struct kv_rows *kv_reference_rows(const void *store);
+
+#endif

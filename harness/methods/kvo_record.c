@@ -1,0 +1,424 @@
+#include "harness/methods/kvo_record.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "harness/base/mem.h"
+
+static bool packs(const struct kvo_quant *q)
+{
+    return q->bits < KVO_BITS_OFF;
+}
+
+/* ---- sizes ---- */
+
+static int divisor_below(int n, int most)
+{
+    while (n % most)
+        most--;
+    return most;
+}
+
+/* The value_group nearest below that fits with the chunk. */
+static int near_group(int chunk, int group)
+{
+    return group > chunk ? group - group % chunk : divisor_below(chunk, group);
+}
+
+int kvo_format_check(const struct kvo_quant *key, const struct kvo_quant *value, int head_dim,
+                     struct err *e)
+{
+    if (head_dim % key->group)
+        return err_user(e,
+                        "key_group %d does not divide the head's %d channels, so that records of "
+                        "heads would hang together: %d can be packed, or run with --reference",
+                        key->group, head_dim,
+                        key->group < head_dim ? divisor_below(head_dim, key->group) : head_dim);
+    if (packs(value) && value->group % key->chunk && key->chunk % value->group)
+        return err_user(e,
+                        "value_group %d and key_chunk %d: one must divide the other, so that a "
+                        "chunk is one record: value_group %d can be packed, or run with "
+                        "--reference",
+                        value->group, key->chunk, near_group(key->chunk, value->group));
+    return 0;
+}
+
+static int number_size(const struct kvo_quant *q)
+{
+    return q->half_numbers ? (int)sizeof(uint16_t) : (int)sizeof(float);
+}
+
+static size_t mask_size(const struct kvo_format *f, const struct kvo_quant *q)
+{
+    return packs(q) && kvo_pruned(q) ? (size_t)(f->d + 7) / 8 : 0;
+}
+
+/* Codes fill whole numbers, so that the pairs after them are where a processor wants them. */
+static size_t bytes_of(const struct kvo_format *f, size_t bits)
+{
+    size_t unit = f->value.half_pairs && f->value.half_numbers ? sizeof(uint16_t) : sizeof(float);
+    return (bits + 8 * unit - 1) / (8 * unit) * unit;
+}
+
+/* Codes of all keys of a chunk but the salient one. */
+static size_t key_code_bits(const struct kvo_format *f)
+{
+    size_t others = (size_t)(f->key.chunk - 1);
+    return others * (size_t)(f->d / f->key.group * kvo_key_kept(&f->key) * f->key.bits);
+}
+
+/* Codes of all values of a group. */
+static size_t group_code_bits(const struct kvo_format *f)
+{
+    const struct kvo_quant *v = &f->value;
+    return (size_t)f->d * (size_t)((kvo_value_kept(v) + 2 * (v->group / v->chunk)) * v->bits);
+}
+
+/* Rows of a block whose values have masks: all but the salient ones. */
+static size_t masked_rows(const struct kvo_format *f)
+{
+    return (size_t)(f->rows - f->rows / f->value.chunk);
+}
+
+static size_t value_bytes(const struct kvo_format *f)
+{
+    if (!packs(&f->value))
+        return (size_t)(f->rows * f->d * number_size(&f->value));
+    size_t bits =
+        masked_rows(f) * mask_size(f, &f->value) * 8 + (size_t)f->groups * group_code_bits(f);
+    return bytes_of(f, bits) + (size_t)(f->chunks - 1) * sizeof(float); // chunks end where they may
+}
+
+void kvo_format_init(struct kvo_format *f, const struct kvo_quant *key,
+                     const struct kvo_quant *value, int head_dim)
+{
+    bool grouped = packs(value);
+    *f = (struct kvo_format){.key = *key, .value = *value, .d = head_dim};
+    f->rows = grouped && value->group > key->chunk ? value->group : key->chunk;
+    f->chunks = f->rows / key->chunk;
+    f->groups = grouped ? f->rows / value->group : 0;
+    f->base_size = int8_record_size(head_dim, key);
+    f->index_size = f->chunks > 1 ? (size_t)f->chunks * sizeof(uint32_t) : 0;
+    f->pairs_size = (size_t)f->groups * kvo_pairs_size(head_dim, value);
+    size_t others = (size_t)(key->chunk - 1);
+    if (packs(key)) {
+        f->key_pairs_size = kvo_pairs_size((int)others * (head_dim / key->group), key);
+        f->key_masks_size = others * mask_size(f, key);
+        f->key_codes_size = bytes_of(f, key_code_bits(f));
+    } else {
+        f->key_codes_size = others * (size_t)(head_dim * number_size(key));
+    }
+    size_t keys = f->key_pairs_size + f->key_masks_size + f->key_codes_size;
+    f->block_size = f->index_size + f->pairs_size + (size_t)f->chunks * keys + value_bytes(f);
+}
+
+void kvo_block_bits(const struct kvo_format *f, struct kvo_bits *out)
+{
+    size_t chunks = (size_t)f->chunks;
+    *out = (struct kvo_bits){
+        .keys = packs(&f->key) ? chunks * key_code_bits(f) : chunks * f->key_codes_size * 8,
+        .values = packs(&f->value) ? (size_t)f->groups * group_code_bits(f) : value_bytes(f) * 8,
+        .pairs = (f->pairs_size + chunks * f->key_pairs_size) * 8,
+        .masks = (chunks * f->key_masks_size + masked_rows(f) * mask_size(f, &f->value)) * 8};
+    if (!packs(&f->value))
+        out->masks = chunks * f->key_masks_size * 8;
+    out->index = f->block_size * 8 - out->keys - out->values - out->pairs - out->masks;
+}
+
+size_t kvo_scratch_size(const struct kvo_format *f)
+{
+    size_t pairs = 2 * (size_t)f->key.chunk * (size_t)(f->d / f->key.group);
+    return 3 * (size_t)f->d + (pairs > 0 ? pairs : 1);
+}
+
+/* ---- writing ---- */
+
+void kvo_work_init(struct kvo_work *w, const struct kvo_format *f)
+{
+    size_t group = (size_t)(f->value.group > f->key.group ? f->value.group : f->key.group);
+    size_t d = (size_t)f->d, pairs = (size_t)f->key.chunk * d;
+    w->codes = xcalloc(d, group);
+    w->kept = xcalloc(d, group);
+    w->base = xcalloc(d * group, sizeof *w->base);
+    w->pairs = xcalloc(pairs > d ? pairs : d, sizeof *w->pairs);
+}
+
+void kvo_work_release(struct kvo_work *w)
+{
+    free(w->codes);
+    free(w->kept);
+    free(w->base);
+    free(w->pairs);
+}
+
+/* Into zeroed memory; a code has at most 16 bits. */
+static void put_code(uint8_t *to, size_t *bit, unsigned code, int bits)
+{
+    unsigned shifted = code << (*bit & 7);
+    for (uint8_t *p = to + *bit / 8; shifted; shifted >>= 8)
+        *p++ |= (uint8_t)shifted;
+    *bit += (size_t)bits;
+}
+
+static uint8_t *put_numbers(uint8_t *to, const float *x, int n, bool half)
+{
+    for (int i = 0; i < n; i++) {
+        uint16_t h = f16_from_f32(x[i]);
+        memcpy(to, half ? (const void *)&h : &x[i], half ? sizeof h : sizeof *x);
+        to += half ? sizeof h : sizeof *x;
+    }
+    return to;
+}
+
+/* One group of channels of one key: codes and mask; its pair goes to w. */
+static void put_key_group(const struct kvo_format *f, struct kvo_work *w, const float *x,
+                          const float *base, struct kvo_pair *pair, uint8_t *mask, int channel,
+                          uint8_t *codes, size_t *bit)
+{
+    struct kvo_group g = {.codes = w->codes, .kept = w->kept};
+    kvo_key_encode(&g, x + channel, base + channel, &f->key);
+    *pair = g.pair;
+    for (int i = 0; i < f->key.group; i++) {
+        if (!g.kept[i])
+            continue;
+        if (mask)
+            mask[(channel + i) / 8] |= (uint8_t)(1u << (channel + i) % 8);
+        put_code(codes, bit, g.codes[i], f->key.bits);
+    }
+}
+
+/* Keys k [chunk][d] behind the salient one, which is decoded already. */
+static uint8_t *put_keys(const struct kvo_format *f, struct kvo_work *w, uint8_t *to,
+                         const float *k)
+{
+    int d = f->d, groups = d / f->key.group, others = f->key.chunk - 1;
+    size_t mask = mask_size(f, &f->key), bit = 0;
+    uint8_t *masks = to + f->key_pairs_size, *codes = masks + f->key_masks_size;
+    for (int i = 0; i < others; i++)
+        for (int g = 0; g < groups; g++)
+            put_key_group(f, w, k + (i + 1) * d, k, &w->pairs[i * groups + g],
+                          mask ? masks + (size_t)i * mask : NULL, g * f->key.group, codes, &bit);
+    kvo_pairs_put(to, w->pairs, others * groups, &f->key);
+    return codes + f->key_codes_size;
+}
+
+static uint8_t *put_key_numbers(const struct kvo_format *f, uint8_t *to, const float *k)
+{
+    for (int i = 1; i < f->key.chunk; i++)
+        for (int c = 0; c < f->d; c++) {
+            float x = kvo_key_number(k[i * f->d + c], k[c], &f->key);
+            to = put_numbers(to, &x, 1, f->key.half_numbers);
+        }
+    return to;
+}
+
+/* One group of values, channel by channel: w holds it until its rows are written. */
+static void encode_values(const struct kvo_format *f, struct kvo_work *w, const float *v)
+{
+    float x[KVO_GROUP_MAX];
+    int n = f->value.group;
+    for (int c = 0; c < f->d; c++) {
+        struct kvo_group g = {.codes = w->codes + c * n,
+                              .kept = w->kept + c * n,
+                              .base = w->base + c * (n / f->value.chunk)};
+        for (int i = 0; i < n; i++)
+            x[i] = v[i * f->d + c];
+        kvo_value_encode(&g, x, &f->value);
+        w->pairs[c] = g.pair;
+    }
+}
+
+static void put_value_row(const struct kvo_format *f, const struct kvo_work *w, int row,
+                          uint8_t *mask, uint8_t *codes, size_t *bit)
+{
+    int n = f->value.group, bases = n / f->value.chunk;
+    bool salient = row % f->value.chunk == 0;
+    for (int c = 0; c < f->d; c++) {
+        if (salient) {
+            put_code(codes, bit, w->base[c * bases + row / f->value.chunk], 2 * f->value.bits);
+            continue;
+        }
+        if (!w->kept[c * n + row])
+            continue;
+        if (mask)
+            mask[c / 8] |= (uint8_t)(1u << c % 8);
+        put_code(codes, bit, w->codes[c * n + row], f->value.bits);
+    }
+}
+
+/* Rows first..first+n-1 of the group in w, as far as they belong to one chunk. */
+static void put_values(const struct kvo_format *f, const struct kvo_work *w, int first, int n,
+                       uint8_t **mask, uint8_t *codes, size_t *bit)
+{
+    size_t size = mask_size(f, &f->value);
+    for (int row = first; row < first + n; row++) {
+        put_value_row(f, w, row, size ? *mask : NULL, codes, bit);
+        if (row % f->value.chunk)
+            *mask += size;
+    }
+}
+
+/* Rows with masks among `n` that begin at row `first` of the block. */
+static int masked(const struct kvo_format *f, int first, int n)
+{
+    int c = f->value.chunk;
+    return n - ((first + n + c - 1) / c - (first + c - 1) / c);
+}
+
+/* A chunk's values; a new group is encoded where one begins. */
+static uint8_t *put_chunk_values(const struct kvo_format *f, struct kvo_work *w, uint8_t *block,
+                                 uint8_t *to, const float *v, int first)
+{
+    int c = f->key.chunk, group = f->value.group;
+    size_t bit = 0, pairs = f->groups ? f->pairs_size / (size_t)f->groups : 0;
+    uint8_t *mask = to, *codes = to + (size_t)masked(f, first, c) * mask_size(f, &f->value);
+    for (int row = first; row < first + c;) {
+        int in_group = row % group, n = group - in_group;
+        n = n < first + c - row ? n : first + c - row;
+        if (in_group == 0) {
+            encode_values(f, w, v + row * f->d);
+            kvo_pairs_put(block + f->index_size + (size_t)(row / group) * pairs, w->pairs, f->d,
+                          &f->value);
+        }
+        put_values(f, w, in_group, n, &mask, codes, &bit);
+        row += n;
+    }
+    size_t masks = (size_t)(codes - to);
+    return to + bytes_of(f, masks * 8 + bit);
+}
+
+void kvo_block_put(const struct kvo_format *f, struct kvo_work *w, uint8_t *bases, uint8_t *block,
+                   float *k, float *v)
+{
+    struct kvo_work keys = *w; // the values' codes stay while their chunks are written
+    uint8_t *to = block + f->index_size + f->pairs_size;
+    uint8_t codes[KVO_GROUP_MAX], kept[KVO_GROUP_MAX];
+    keys.codes = codes, keys.kept = kept, keys.pairs = w->pairs + f->d;
+    memset(block, 0, f->block_size);
+    for (int j = 0; j < f->chunks; j++) {
+        float *chunk = k + j * f->key.chunk * f->d;
+        uint32_t start = (uint32_t)(to - block);
+        if (f->index_size)
+            memcpy(block + (size_t)j * sizeof start, &start, sizeof start);
+        int8_record_put(bases + (size_t)j * f->base_size, chunk, f->d, &f->key);
+        to = packs(&f->key) ? put_keys(f, &keys, to, chunk) : put_key_numbers(f, to, chunk);
+        if (packs(&f->value))
+            to = put_chunk_values(f, w, block, to, v, j * f->key.chunk);
+        else
+            to = put_numbers(to, v + j * f->key.chunk * f->d, f->key.chunk * f->d,
+                             f->value.half_numbers);
+    }
+    assert(to <= block + f->block_size);
+}
+
+/* ---- reading ---- */
+
+static const uint8_t *chunk_record(const struct kvo_format *f, const uint8_t *block, int chunk)
+{
+    uint32_t start = (uint32_t)f->pairs_size;
+    if (f->index_size)
+        memcpy(&start, block + (size_t)chunk * sizeof start, sizeof start);
+    return block + start;
+}
+
+void kvo_record_expect(const struct kvo_format *f, const uint8_t *block, int chunk)
+{
+    enum { LINE = 64 };
+    size_t record = (f->block_size - f->index_size - f->pairs_size) / (size_t)f->chunks;
+    const uint8_t *from = block + f->index_size + f->pairs_size + (size_t)chunk * record;
+    for (size_t i = 0; i < f->pairs_size + f->index_size; i += LINE)
+        __builtin_prefetch(block + i);
+    for (size_t i = 0; i < record + LINE; i += LINE)
+        __builtin_prefetch(from + i);
+}
+
+/* n stored numbers as floats. */
+static void get_numbers(float *out, const struct kernels *kn, const uint8_t *from, int n, bool half)
+{
+    if (half)
+        kn->widen_f16(out, (const uint16_t *)(const void *)from, n);
+    else
+        memcpy(out, from, (size_t)n * sizeof *out);
+}
+
+static uint64_t padding(const struct kvo_format *f, size_t bits)
+{
+    return bytes_of(f, bits) * 8 - bits;
+}
+
+void kvo_keys_get(const struct kvo_format *f, const struct kernels *kn, const uint8_t *base,
+                  const uint8_t *block, int chunk, float *out, float *scratch,
+                  struct kvo_bits *read)
+{
+    const uint8_t *record = chunk_record(f, block, chunk), *masks = record + f->key_pairs_size;
+    const uint8_t *codes = masks + f->key_masks_size;
+    int d = f->d, others = f->key.chunk - 1, pairs = others * (d / f->key.group);
+    size_t mask = mask_size(f, &f->key);
+    struct int8_rows salient = int8_record_rows(base, f->base_size, d, &f->key);
+    kn->widen_int8(out, &salient, 1);
+    read->index += f->index_size / (size_t)f->chunks * 8;
+    if (!packs(&f->key)) {
+        get_numbers(out + d, kn, codes, others * d, f->key.half_numbers);
+        for (int i = 1; i <= others; i++)
+            kn->add(out + i * d, out, d);
+        read->keys += f->key_codes_size * 8;
+        return;
+    }
+    struct code_row row = {codes, 0, NULL, f->key.bits, kvo_lowest(f->key.bits, f->key.symmetric)};
+    get_numbers(scratch, kn, record, 2 * pairs, f->key.half_pairs);
+    for (int i = 0; i < others; i++) {
+        const float *scale = scratch + i * (d / f->key.group);
+        struct code_pairs p = {scale, scale + pairs, f->key.group};
+        row.mask = mask ? masks + (size_t)i * mask : NULL;
+        row.bit += kn->unpack(out + (i + 1) * d, &row, &p, out, d);
+    }
+    read->keys += row.bit;
+    read->pairs += f->key_pairs_size * 8;
+    read->masks += f->key_masks_size * 8;
+    read->index += padding(f, row.bit);
+}
+
+/* Scales, offsets and the salient tokens' scales of one group: scratch [3][d]. */
+static void get_value_pairs(const struct kvo_format *f, const struct kernels *kn,
+                            const uint8_t *block, int group, float *scratch)
+{
+    size_t each = f->pairs_size / (size_t)f->groups;
+    get_numbers(scratch, kn, block + f->index_size + (size_t)group * each, 2 * f->d,
+                f->value.half_pairs);
+    for (int c = 0; c < f->d; c++)
+        scratch[2 * f->d + c] = kvo_base_scale(scratch[c], &f->value);
+}
+
+void kvo_values_get(const struct kvo_format *f, const struct kernels *kn, const uint8_t *block,
+                    int chunk, float *out, float *scratch, struct kvo_bits *read)
+{
+    int d = f->d, c = f->key.chunk, first = chunk * c, group = -1;
+    const uint8_t *record =
+        chunk_record(f, block, chunk) + f->key_pairs_size + f->key_masks_size + f->key_codes_size;
+    if (!packs(&f->value)) {
+        get_numbers(out, kn, record, c * d, f->value.half_numbers);
+        read->values += (size_t)(c * d * number_size(&f->value)) * 8;
+        return;
+    }
+    size_t mask = mask_size(f, &f->value), bit = 0;
+    const uint8_t *codes = record + (size_t)masked(f, first, c) * mask;
+    const bool symmetric = f->value.symmetric;
+    for (int row = first; row < first + c; row++) {
+        if (row / f->value.group != group) {
+            group = row / f->value.group;
+            get_value_pairs(f, kn, block, group, scratch);
+        }
+        bool salient = row % f->value.group % f->value.chunk == 0;
+        int bits = salient ? 2 * f->value.bits : f->value.bits;
+        struct code_row r = {codes, bit, salient || !mask ? NULL : record, bits,
+                             kvo_lowest(bits, symmetric)};
+        struct code_pairs p = {salient ? scratch + 2 * d : scratch, scratch + d, 1};
+        bit += kn->unpack(out + (row - first) * d, &r, &p, NULL, d);
+        record += salient ? 0 : mask;
+    }
+    read->values += bit;
+    size_t masks = (size_t)masked(f, first, c) * mask * 8;
+    read->masks += masks;
+    read->index += padding(f, masks + bit);
+}

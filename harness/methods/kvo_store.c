@@ -1,0 +1,481 @@
+#include "harness/methods/kvo_store.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "harness/base/mem.h"
+#include "harness/kv/meter.h"
+#include "harness/kv/rows.h"
+
+enum { AHEAD = 3 }; // chunks that are asked for before their turn
+
+struct kvo_store {
+    struct kv_part part;
+    struct kvo_format f;
+    int n, packed, cap;     // rows; compressed ones
+    int max_chunks, window; // chunks that fit; recent rows that fit
+    uint8_t *bases;         // [n_kv_heads][max_chunks][base_size]
+    uint8_t *blocks;        // [n_kv_heads][max_chunks / chunks][block_size]
+    uint8_t *keys;          // [n_kv_heads][window][base_size]: the recent rows
+    uint8_t *values;        // [n_kv_heads][window][d] of f16 or f32
+    struct kvo_work work;
+    float *k, *v; // [block rows][d]: a block on its way
+    float *tile;  // [n_kv_heads][tile_size]: a chunk decoded, and room to decode it
+    size_t tile_size;
+    struct kv_meter *meters;
+};
+
+static size_t number_size(const struct kvo_store *s)
+{
+    return s->f.value.half_numbers ? sizeof(uint16_t) : sizeof(float);
+}
+
+static size_t value_size(const struct kvo_store *s)
+{
+    return (size_t)s->f.d * number_size(s);
+}
+
+/* ---- memory ---- */
+
+struct sizes {
+    size_t bases, blocks, keys, values;
+};
+
+static struct sizes sizes_of(const struct kvo_store *s)
+{
+    size_t heads = (size_t)s->part.shape.n_kv_heads, chunks = (size_t)s->max_chunks;
+    return (struct sizes){mem_size(heads * chunks, s->f.base_size) + PACKED_SLACK,
+                          mem_size(heads * chunks / (size_t)s->f.chunks, s->f.block_size) +
+                              PACKED_SLACK,
+                          mem_size(heads * (size_t)s->window, s->f.base_size) + PACKED_SLACK,
+                          mem_size(heads * (size_t)s->window, value_size(s)) + PACKED_SLACK};
+}
+
+/* All that follows from the settings. */
+static void plan(struct kvo_store *s, const struct kv_part *part, int cap, int window,
+                 const struct kvo_quant *key, const struct kvo_quant *value)
+{
+    *s = (struct kvo_store){.part = *part, .cap = cap};
+    kvo_format_init(&s->f, key, value, part->shape.head_dim);
+    int blocks = (cap + s->f.rows - 1) / s->f.rows;
+    s->max_chunks = blocks * s->f.chunks;
+    s->window = cap < 2 * window ? cap : 2 * window;
+}
+
+size_t kvo_store_bytes(const struct kv_part *part, int cap, int window, const struct kvo_quant *key,
+                       const struct kvo_quant *value)
+{
+    struct kvo_store s;
+    plan(&s, part, cap, window, key, value);
+    struct sizes z = sizes_of(&s);
+    return z.bases + z.blocks + z.keys + z.values;
+}
+
+struct kvo_store *kvo_store_open(const struct kv_part *part, int cap, int window,
+                                 const struct kvo_quant *key, const struct kvo_quant *value)
+{
+    struct kvo_store *s = xmalloc(sizeof *s);
+    plan(s, part, cap, window, key, value);
+    struct sizes z = sizes_of(s);
+    size_t d = (size_t)s->f.d;
+    s->bases = mem_aligned(z.bases);
+    s->blocks = mem_aligned(z.blocks);
+    s->keys = mem_aligned(z.keys);
+    s->values = mem_aligned(z.values);
+    kvo_work_init(&s->work, &s->f);
+    s->k = mem_aligned((size_t)s->f.rows * d * sizeof(float));
+    s->v = mem_aligned((size_t)s->f.rows * d * sizeof(float));
+    s->tile_size = ((size_t)s->f.key.chunk * d + kvo_scratch_size(&s->f) + 15) / 16 * 16;
+    s->tile = mem_aligned((size_t)part->shape.n_kv_heads * s->tile_size * sizeof(float));
+    s->meters = kv_meters_new(&part->shape, s->max_chunks + s->window);
+    return s;
+}
+
+void kvo_store_close(void *store)
+{
+    struct kvo_store *s = store;
+    kv_meters_free(s->meters, &s->part.shape);
+    kvo_work_release(&s->work);
+    free(s->bases);
+    free(s->blocks);
+    free(s->keys);
+    free(s->values);
+    free(s->k);
+    free(s->v);
+    free(s->tile);
+    free(s);
+}
+
+/* ---- where things are ---- */
+
+static uint8_t *base_at(const struct kvo_store *s, int head, int chunk)
+{
+    return s->bases + ((size_t)head * (size_t)s->max_chunks + (size_t)chunk) * s->f.base_size;
+}
+
+static uint8_t *block_at(const struct kvo_store *s, int head, int block)
+{
+    size_t blocks = (size_t)(s->max_chunks / s->f.chunks);
+    return s->blocks + ((size_t)head * blocks + (size_t)block) * s->f.block_size;
+}
+
+/* Row t, which is not compressed. */
+static uint8_t *key_at(const struct kvo_store *s, int head, int t)
+{
+    size_t row = (size_t)head * (size_t)s->window + (size_t)(t - s->packed);
+    return s->keys + row * s->f.base_size;
+}
+
+static uint8_t *value_at(const struct kvo_store *s, int head, int t)
+{
+    size_t row = (size_t)head * (size_t)s->window + (size_t)(t - s->packed);
+    return s->values + row * value_size(s);
+}
+
+static float *tile_of(const struct kvo_store *s, int head)
+{
+    return s->tile + (size_t)head * s->tile_size;
+}
+
+static uint64_t recent_key_bits(const struct kvo_store *s)
+{
+    return s->f.base_size * 8;
+}
+
+static uint64_t recent_value_bits(const struct kvo_store *s)
+{
+    return value_size(s) * 8;
+}
+
+static void get_recent_values(const struct kvo_store *s, float *out, int head, int t, int n)
+{
+    const void *from = value_at(s, head, t);
+    if (s->f.value.half_numbers)
+        s->part.kernels->widen_f16(out, from, (long)n * s->f.d);
+    else
+        memcpy(out, from, (size_t)n * value_size(s));
+}
+
+static void put_recent_value(const struct kvo_store *s, int head, int t, const float *v)
+{
+    uint8_t *to = value_at(s, head, t);
+    if (!s->f.value.half_numbers) {
+        memcpy(to, v, value_size(s));
+        return;
+    }
+    for (int i = 0; i < s->f.d; i++) {
+        uint16_t half = f16_from_f32(v[i]);
+        memcpy(to + 2 * (size_t)i, &half, sizeof half);
+    }
+}
+
+static struct int8_rows recent_keys(const struct kvo_store *s, int head, int t)
+{
+    return int8_record_rows(key_at(s, head, t), s->f.base_size, s->f.d, &s->f.key);
+}
+
+/* ---- writing ---- */
+
+/* What blocks hold: written when they are made. */
+static void count_block(const struct kvo_store *s, uint64_t bits[KV_CLASSES], int n_blocks)
+{
+    struct kvo_bits b;
+    uint64_t n = (uint64_t)n_blocks, bases = n * (uint64_t)s->f.chunks;
+    kvo_block_bits(&s->f, &b);
+    bits[KV_BASES] += bases * (uint64_t)s->f.d * 8;
+    bits[KV_PAIRS] += n * b.pairs + bases * (s->f.base_size - (size_t)s->f.d) * 8;
+    bits[KV_DIFFS] += n * b.keys;
+    bits[KV_VALUES] += n * b.values;
+    bits[KV_MASKS] += n * b.masks;
+    bits[KV_INDEX] += n * b.index;
+}
+
+/* s->k, s->v as the block that begins at row t. */
+static void put_block(struct kvo_store *s, int head, int t)
+{
+    int block = t / s->f.rows;
+    kvo_block_put(&s->f, &s->work, base_at(s, head, block * s->f.chunks), block_at(s, head, block),
+                  s->k, s->v);
+    count_block(s, s->meters[head].ledger.written, 1);
+}
+
+/* Recent rows up to `due` become blocks, and the others move up. */
+static void pack_recent(struct kvo_store *s, int head, int due)
+{
+    int n = due - s->packed, left = s->n - due;
+    for (int t = s->packed; t < due; t += s->f.rows) {
+        struct int8_rows keys = recent_keys(s, head, t);
+        s->part.kernels->widen_int8(s->k, &keys, s->f.rows);
+        get_recent_values(s, s->v, head, t, s->f.rows);
+        put_block(s, head, t);
+    }
+    kv_meter_read(&s->meters[head], KV_RECENT,
+                  (uint64_t)n * (recent_key_bits(s) + recent_value_bits(s)));
+    memmove(key_at(s, head, s->packed), key_at(s, head, due), (size_t)left * s->f.base_size);
+    memmove(value_at(s, head, s->packed), value_at(s, head, due), (size_t)left * value_size(s));
+}
+
+/* Values arrive as they are kept uncompressed, whatever becomes of them. */
+static void take_block(struct kvo_store *s, const struct kv_rows *rows, int head, int t)
+{
+    int d = s->f.d;
+    size_t n = (size_t)s->f.rows * (size_t)d;
+    memcpy(s->k, kv_rows_k(rows, d, head, t), n * sizeof *s->k);
+    memcpy(s->v, kv_rows_v(rows, d, head, t), n * sizeof *s->v);
+    if (s->f.value.half_numbers)
+        kv_rows_halve(s->v, n);
+    put_block(s, head, t);
+}
+
+/* Row i of the new ones; its key comes as a record. */
+static void push_recent(struct kvo_store *s, const struct kv_rows *rows, const uint8_t *records,
+                        int head, int i, int t)
+{
+    size_t record = (size_t)i * (size_t)s->part.shape.n_kv_heads + (size_t)head;
+    memcpy(key_at(s, head, t), records + record * s->f.base_size, s->f.base_size);
+    put_recent_value(s, head, t, kv_rows_v(rows, s->f.d, head, i));
+    kv_meter_write(&s->meters[head], KV_RECENT, recent_key_bits(s) + recent_value_bits(s));
+}
+
+void kvo_store_append(void *store, const struct kv_rows *rows, const void *records, int due)
+{
+    struct kvo_store *s = store;
+    int heads = s->part.shape.n_kv_heads, first = 0;
+    assert(records && s->n + rows->n <= s->cap && due % s->f.rows == 0);
+    assert(due <= s->n || s->n == 0); // a prompt, or rows that are here
+    kv_meters_step(s->meters, &s->part.shape);
+    if (due > s->packed) {
+        for (int h = 0; h < heads && s->n; h++)
+            pack_recent(s, h, due);
+        for (int h = 0; h < heads && !s->n; h++)
+            for (int t = 0; t < due; t += s->f.rows)
+                take_block(s, rows, h, t);
+        first = s->n ? 0 : due;
+        s->n = s->n ? s->n : due;
+        s->packed = due;
+    }
+    assert(s->n + rows->n - first - s->packed <= s->window);
+    for (int i = first; i < rows->n; i++, s->n++)
+        for (int h = 0; h < heads; h++)
+            push_recent(s, rows, records, h, i, s->n);
+}
+
+void kvo_store_permute(void *store, int kv_head, int from, int n, const int *order)
+{
+    struct kvo_store *s = store;
+    assert(from >= s->packed && from + n <= s->n);
+    kv_rows_permute(key_at(s, kv_head, from), s->f.base_size, n, order);
+    kv_rows_permute(value_at(s, kv_head, from), value_size(s), n, order);
+}
+
+/* ---- reading ---- */
+
+static void add_bits(struct kv_meter *m, const struct kvo_bits *b)
+{
+    kv_meter_read(m, KV_DIFFS, b->keys);
+    kv_meter_read(m, KV_VALUES, b->values);
+    kv_meter_read(m, KV_PAIRS, b->pairs);
+    kv_meter_read(m, KV_MASKS, b->masks);
+    kv_meter_read(m, KV_INDEX, b->index);
+}
+
+/* A salient key is read by a scan or with its chunk: once a step. */
+static void count_bases(struct kvo_store *s, int head, int from, int n)
+{
+    struct kv_meter *m = &s->meters[head];
+    uint64_t first = 0;
+    for (int j = from; j < from + n; j++)
+        first += kv_meter_first(m, KV_BASE_SIDE, j);
+    kv_meter_read(m, KV_BASES, first * (uint64_t)s->f.d * 8);
+    kv_meter_read(m, KV_PAIRS, first * (s->f.base_size - (size_t)s->f.d) * 8);
+}
+
+static void count_recent(struct kvo_store *s, int head, enum kv_side side, int from, int n,
+                         uint64_t bits)
+{
+    struct kv_meter *m = &s->meters[head];
+    uint64_t first = 0;
+    for (int t = from; t < from + n; t++)
+        first += kv_meter_first(m, side, s->max_chunks + t - s->packed);
+    kv_meter_read(m, KV_RECENT, first * bits);
+}
+
+void kvo_store_scan(void *store, int kv_head, const float *q, int n_q, struct kv_run run,
+                    float *out, int ld)
+{
+    struct kvo_store *s = store;
+    int c = s->f.key.chunk, end = run.start + run.n * run.step;
+    assert(run.start % c == 0 && run.step == c && end <= s->packed);
+    struct int8_rows bases =
+        int8_record_rows(base_at(s, kv_head, run.start / c), s->f.base_size, s->f.d, &s->f.key);
+    s->part.kernels->scores_int8(out, ld, q, n_q, &bases, run.n, 1);
+    count_bases(s, kv_head, run.start / c, run.n);
+}
+
+/* Keys of a chunk into the head's tile. */
+static const float *chunk_keys(struct kvo_store *s, int head, int chunk)
+{
+    float *tile = tile_of(s, head);
+    struct kvo_bits bits = {0};
+    kvo_keys_get(&s->f, s->part.kernels, base_at(s, head, chunk),
+                 block_at(s, head, chunk / s->f.chunks), chunk % s->f.chunks, tile,
+                 tile + s->f.key.chunk * s->f.d, &bits);
+    if (kv_meter_first(&s->meters[head], KV_KEY_SIDE, chunk)) {
+        add_bits(&s->meters[head], &bits);
+        count_bases(s, head, chunk, 1);
+    }
+    return tile;
+}
+
+/* The pairs of a value group serve all of its chunks. */
+static void count_value_pairs(struct kvo_store *s, int head, int chunk)
+{
+    int c = s->f.key.chunk, g = s->f.value.group;
+    uint64_t first = 0;
+    if (!s->f.groups)
+        return;
+    for (int t = chunk * c; t < (chunk + 1) * c; t += g)
+        first += kv_meter_first(&s->meters[head], KV_PAIR_SIDE, t / g);
+    kv_meter_read(&s->meters[head], KV_PAIRS, first * s->f.pairs_size / (size_t)s->f.groups * 8);
+}
+
+static const float *chunk_values(struct kvo_store *s, int head, int chunk)
+{
+    float *tile = tile_of(s, head);
+    struct kvo_bits bits = {0};
+    kvo_values_get(&s->f, s->part.kernels, block_at(s, head, chunk / s->f.chunks),
+                   chunk % s->f.chunks, tile, tile + s->f.key.chunk * s->f.d, &bits);
+    if (kv_meter_first(&s->meters[head], KV_VALUE_SIDE, chunk)) {
+        add_bits(&s->meters[head], &bits);
+        count_value_pairs(s, head, chunk);
+    }
+    return tile;
+}
+
+static void expect(const struct kvo_store *s, int head, const struct kv_range *r)
+{
+    int chunk = r->start / s->f.key.chunk;
+    if (r->start < s->packed)
+        kvo_record_expect(&s->f, block_at(s, head, chunk / s->f.chunks), chunk % s->f.chunks);
+}
+
+/* The part of the range that begins at row t and lies in one chunk, or in the recent window. */
+static int piece_of(const struct kvo_store *s, int t, int end)
+{
+    int c = s->f.key.chunk, stop = t < s->packed ? (t / c + 1) * c : end;
+    return (stop < end ? stop : end) - t;
+}
+
+static void piece_scores(struct kvo_store *s, int head, const float *q, int n_q, int t, int n,
+                         float divisor, float *out, int ld)
+{
+    const struct kernels *kn = s->part.kernels;
+    int c = s->f.key.chunk, d = s->f.d;
+    if (t >= s->packed) {
+        struct int8_rows keys = recent_keys(s, head, t);
+        kn->scores_int8(out, ld, q, n_q, &keys, n, divisor);
+        count_recent(s, head, KV_KEY_SIDE, t, n, recent_key_bits(s));
+        return;
+    }
+    const float *keys = chunk_keys(s, head, t / c) + t % c * d;
+    for (int i = 0; i < n_q; i++)
+        kn->scores(out + (size_t)i * (size_t)ld, q + i * d, keys, n, d, divisor);
+}
+
+void kvo_store_scores(void *store, int kv_head, const float *q, int n_q,
+                      const struct kv_range *ranges, int n_ranges, float divisor, float *out,
+                      int ld)
+{
+    struct kvo_store *s = store;
+    for (int i = 0; i < n_ranges && i < AHEAD; i++)
+        expect(s, kv_head, &ranges[i]);
+    for (int i = 0; i < n_ranges; i++) {
+        int end = ranges[i].start + ranges[i].n;
+        if (i + AHEAD < n_ranges)
+            expect(s, kv_head, &ranges[i + AHEAD]);
+        for (int n, t = ranges[i].start; t < end; t += n, out += n) {
+            n = piece_of(s, t, end);
+            piece_scores(s, kv_head, q, n_q, t, n, divisor, out, ld);
+        }
+    }
+}
+
+static void recent_mix(struct kvo_store *s, int head, const float *w, int t, int n, float *out)
+{
+    const void *rows = value_at(s, head, t);
+    if (s->f.value.half_numbers)
+        s->part.kernels->mix_f16(out, w, rows, n, s->f.d);
+    else
+        s->part.kernels->mix(out, w, rows, n, s->f.d);
+}
+
+static void piece_mix(struct kvo_store *s, int head, const float *w, int ld, int n_q, int t, int n,
+                      float *out)
+{
+    int c = s->f.key.chunk, d = s->f.d;
+    if (t >= s->packed) {
+        for (int i = 0; i < n_q; i++)
+            recent_mix(s, head, w + (size_t)i * (size_t)ld, t, n, out + i * d);
+        count_recent(s, head, KV_VALUE_SIDE, t, n, recent_value_bits(s));
+        return;
+    }
+    const float *values = chunk_values(s, head, t / c) + t % c * d;
+    for (int i = 0; i < n_q; i++)
+        s->part.kernels->mix(out + i * d, w + (size_t)i * (size_t)ld, values, n, d);
+}
+
+void kvo_store_mix(void *store, int kv_head, const float *w, int ld, int n_q,
+                   const struct kv_range *ranges, int n_ranges, float *out)
+{
+    struct kvo_store *s = store;
+    for (int i = 0; i < n_ranges; i++) {
+        int end = ranges[i].start + ranges[i].n;
+        for (int n, t = ranges[i].start; t < end; t += n, w += n) {
+            n = piece_of(s, t, end);
+            piece_mix(s, kv_head, w, ld, n_q, t, n, out);
+        }
+    }
+}
+
+/* Rows t..t+n-1 of one chunk, or of the recent window. */
+static void read_piece(const struct kvo_store *s, int head, int t, int n, float *k, float *v)
+{
+    const struct kernels *kn = s->part.kernels;
+    int c = s->f.key.chunk, d = s->f.d, chunk = t / c;
+    if (t >= s->packed) {
+        struct int8_rows keys = recent_keys(s, head, t);
+        kn->widen_int8(k, &keys, n);
+        get_recent_values(s, v, head, t, n);
+        return;
+    }
+    struct kvo_bits ignored = {0};
+    const uint8_t *block = block_at(s, head, chunk / s->f.chunks);
+    float *tile = tile_of(s, head), *scratch = tile + c * d;
+    size_t from = (size_t)(t % c * d), bytes = (size_t)n * (size_t)d * sizeof *k;
+    kvo_keys_get(&s->f, kn, base_at(s, head, chunk), block, chunk % s->f.chunks, tile, scratch,
+                 &ignored);
+    memcpy(k, tile + from, bytes);
+    kvo_values_get(&s->f, kn, block, chunk % s->f.chunks, tile, scratch, &ignored);
+    memcpy(v, tile + from, bytes);
+}
+
+void kvo_store_read(const void *store, int kv_head, int from, int n, float *k, float *v)
+{
+    const struct kvo_store *s = store;
+    assert(from + n <= s->n);
+    for (int piece, t = from; t < from + n; t += piece) {
+        piece = piece_of(s, t, from + n);
+        size_t at = (size_t)(t - from) * (size_t)s->f.d;
+        read_piece(s, kv_head, t, piece, k + at, v + at);
+    }
+}
+
+void kvo_store_count(const void *store, struct kv_ledger *out)
+{
+    const struct kvo_store *s = store;
+    uint64_t heads = (uint64_t)s->part.shape.n_kv_heads, recent = (uint64_t)(s->n - s->packed);
+    kv_meters_add(s->meters, &s->part.shape, out);
+    count_block(s, out->held, (int)heads * (s->packed / s->f.rows));
+    out->held[KV_RECENT] += heads * recent * (recent_key_bits(s) + recent_value_bits(s));
+}

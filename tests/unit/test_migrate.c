@@ -1,0 +1,191 @@
+/* Databases of earlier versions: data/store/version_N.sql makes one. Brought up to date it holds
+ * all that it held, and its schema is that of a new one. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "harness/base/mem.h"
+#include "harness/store/store_int.h"
+#include "tests/unit/scratch.h"
+
+enum { OLDEST = 1, NEWEST = 2 };
+
+static struct err e;
+
+#define must(call)                                                                                 \
+    do {                                                                                           \
+        if (call)                                                                                  \
+            fail_msg("%s", e.msg);                                                                 \
+    } while (0)
+
+static void make_old(const char *path, int version)
+{
+    struct buf b;
+    struct text sql;
+    struct db *db;
+    const char *top = getenv("KVLAB_TOP");
+    buf_init(&b);
+    buf_printf(&b, "%s/tests/unit/data/store/version_%d.sql", top ? top : ".", version);
+    must(file_read(b.s, &sql, &e));
+    must(db_open(path, DB_CREATE, &db, &e));
+    must(db_exec(db, sql.s, &e));
+    db_close(db);
+    free((void *)sql.s);
+    buf_release(&b);
+}
+
+/* All rows of a query as text, a line a row. */
+static void put_rows(struct db *db, const char *sql, struct buf *out)
+{
+    struct stmt *q;
+    int rc;
+    must(stmt_open(db, sql, NULL, 0, &q, &e));
+    while ((rc = stmt_step(q, &e)) == 1) {
+        for (int i = 0; i < stmt_columns(q); i++) {
+            struct text t = stmt_text(q, i);
+            buf_str(out, i ? "|" : "");
+            buf_text(out, t.s ? t : text_of("NULL"));
+        }
+        buf_char(out, '\n');
+    }
+    if (rc)
+        fail_msg("%s: %s", sql, e.msg);
+    stmt_close(q);
+}
+
+/* ---- what an old one held ---- */
+
+/* A line a table or view: the query that shows all of it, by the columns that it had. docs is the
+ * program's own text and grows. */
+static const char queries_sql[] =
+    "SELECT 'SELECT ' || group_concat('\"' || i.name || '\"') || ' FROM ' || o.name ||"
+    " ' ORDER BY 1, 2' FROM sqlite_schema o, pragma_table_info(o.name) i"
+    " WHERE o.type IN ('table', 'view') AND o.name NOT IN ('docs') GROUP BY o.name";
+
+static void dump(struct db *db, const char *queries, struct buf *out)
+{
+    char *copy = xstrdup(queries), *rest = copy, *line;
+    while ((line = rest) && *line) {
+        rest = strchr(line, '\n');
+        if (rest)
+            *rest++ = 0;
+        buf_printf(out, "%s\n", line);
+        put_rows(db, line, out);
+    }
+    free(copy);
+}
+
+static void nothing_is_lost(void **state)
+{
+    (void)state;
+    for (int v = OLDEST; v < NEWEST; v++) {
+        struct db *db;
+        struct store *s;
+        struct buf queries, before, after;
+        buf_init(&queries), buf_init(&before), buf_init(&after);
+        make_old("held.db", v);
+        must(db_open("held.db", DB_READONLY, &db, &e));
+        put_rows(db, queries_sql, &queries);
+        dump(db, queries.s, &before);
+        db_close(db);
+        assert_non_null(strstr(before.s, "an answer in")); // the query finds rows
+        must(store_open("held.db", STORE_READWRITE, &s, &e));
+        dump(store_db(s), queries.s, &after);
+        assert_string_equal(before.s, after.s);
+        buf_reset(&after);
+        put_rows(store_db(s), "PRAGMA foreign_key_check", &after);
+        put_rows(store_db(s),
+                 "SELECT * FROM ledger UNION ALL SELECT job, run, 0, 0, 0 FROM traffic", &after);
+        assert_string_equal(after.s, "");
+        store_close(s);
+        unlink("held.db");
+        buf_release(&queries), buf_release(&before), buf_release(&after);
+    }
+}
+
+/* ---- what it has become ---- */
+
+/* SQL as it was written, but for blanks. */
+static void put_schema(struct db *db, struct buf *out)
+{
+    struct buf raw;
+    buf_init(&raw);
+    put_rows(db, "SELECT type, name, tbl_name, sql FROM sqlite_schema ORDER BY 1, 2, 3", &raw);
+    for (size_t i = 0; i < raw.n; i++)
+        if (raw.s[i] != ' ' && raw.s[i] != '\n')
+            buf_char(out, raw.s[i]);
+    buf_release(&raw);
+    put_rows(db, "SELECT * FROM docs ORDER BY 1, 2", out);
+    put_rows(db, "PRAGMA application_id", out);
+    put_rows(db, "PRAGMA user_version", out);
+}
+
+static void it_becomes_what_a_new_one_is(void **state)
+{
+    (void)state;
+    struct store *s;
+    struct buf fresh, old;
+    buf_init(&fresh), buf_init(&old);
+    must(store_open("fresh.db", STORE_CREATE, &s, &e));
+    put_schema(store_db(s), &fresh);
+    store_close(s);
+    for (int v = OLDEST; v < NEWEST; v++) {
+        make_old("old.db", v);
+        must(store_open("old.db", STORE_READONLY, &s, &e)); // readers, too, find it up to date
+        buf_reset(&old);
+        put_schema(store_db(s), &old);
+        assert_string_equal(fresh.s, old.s);
+        store_close(s);
+        unlink("old.db");
+    }
+    buf_release(&fresh), buf_release(&old);
+}
+
+/* What was left ready is claimed and gets its ledger; what was done before has none. */
+static void work_goes_on_in_it(void **state)
+{
+    (void)state;
+    struct store *s;
+    struct store_claim c;
+    struct store_result r = STORE_RESULT;
+    struct store_ledger ledger[] = {{"recent", 10, 200, 30}, {"pairs", 4, 50, 0}};
+    struct buf b;
+    bool kept;
+    buf_init(&b);
+    make_old("on.db", 1);
+    must(store_open("on.db", STORE_READWRITE, &s, &e));
+    must(store_claim(s, 0, &c, &e));
+    assert_int_equal(c.n, 1);
+    r.prediction = text_of("x");
+    r.prompt_tokens = 100, r.new_tokens = 11;
+    r.kv_basis = "held";
+    r.ledger = ledger, r.n_ledger = 2;
+    must(store_finish(s, c.jobs[0].job, 1, &r, NULL, 0, &kept, &e));
+    assert_true(kept);
+    put_rows(store_db(s),
+             "SELECT setting, steps, context, held_bytes, read_bytes, written_bytes,"
+             " metadata_read_bytes, rows_read_bytes, dense_share, weights_read_bytes FROM traffic",
+             &b);
+    put_rows(store_db(s), "SELECT * FROM ledger", &b);
+    assert_string_equal(b.s, "full|10|104.5|14|250|30|50.0|0.0|0.0|NULL\n"
+                             "73|pairs|4|50|0\n73|recent|10|200|30\n");
+    store_claim_free(&c);
+    store_close(s);
+    buf_release(&b);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(nothing_is_lost),
+        cmocka_unit_test(it_becomes_what_a_new_one_is),
+        cmocka_unit_test(work_goes_on_in_it),
+    };
+    return cmocka_run_group_tests(tests, scratch_enter, scratch_leave);
+}
