@@ -8,6 +8,7 @@
 #include "harness/base/clock.h"
 #include "harness/base/log.h"
 #include "harness/base/mem.h"
+#include "runner/ledger_rows.h"
 
 static volatile sig_atomic_t stop_asked;
 
@@ -44,6 +45,7 @@ struct group {
     struct stop_rules rules;
     const struct kv_chain *chains[SETTINGS_MAX]; // of the claim's jobs, in order
     const char *names[SETTINGS_MAX];
+    const struct quant_format *weights;    // of all its settings: part of the prefill class
     struct kv_cache *caches[SETTINGS_MAX]; // one for each job
     double prefill_seconds;
 };
@@ -105,6 +107,7 @@ static int find_in_plan(struct work *w, struct group *g, struct err *e)
             if (p->setting_ids[k] == c->jobs[i].setting) {
                 g->chains[i] = &p->x->settings[k].chain;
                 g->names[i] = p->x->settings[k].name;
+                g->weights = &p->x->settings[k].weights;
             }
     return 0;
 }
@@ -148,6 +151,8 @@ static int prefill(struct work *w, struct group *g, struct err *e)
 {
     struct model *m = w->plan->model;
     int n = (int)g->prompt.ids.n;
+    if (model_use_weights(m, g->weights, e))
+        return -1;
     size_t need = need_of(g, m, n);
     if (need > mem_available())
         return err_item(e, "prompt of %d tokens needs %.1f GiB for its caches, %.1f GiB are free",
@@ -175,11 +180,16 @@ static const char *stop_name(const struct model *m, const struct decoded *d)
     return "newline";
 }
 
+/* ledger: room for the rows that the result borrows. */
 static void fill_result(struct store_result *r, const struct work *w, const struct group *g,
-                        const struct decoded *d, const struct kv_cache *cache, const char *ids)
+                        const struct decoded *d, const struct kv_cache *cache, const char *ids,
+                        struct store_ledger ledger[LEDGER_ROWS_MAX])
 {
     struct kv_ledger l;
     kv_cache_ledger(cache, &l);
+    r->ledger = ledger;
+    r->n_ledger =
+        ledger_rows(&l, model_weight_bits(w->plan->model) / 8, d->weight_bits / 8, ledger);
     r->prompt_tokens = (int)g->prompt.ids.n;
     r->prompt_tokens_before_cut = g->prompt.tokens_before_cut;
     r->new_tokens = (int)d->ids.n;
@@ -213,6 +223,7 @@ static int run_setting(struct work *w, struct group *g, int i, struct err *e)
 {
     struct model *m = w->plan->model;
     struct store_result r = STORE_RESULT;
+    struct store_ledger ledger[LEDGER_ROWS_MAX];
     struct decoded d;
     struct buf text, ids;
     buf_init(&text);
@@ -221,7 +232,7 @@ static int run_setting(struct work *w, struct group *g, int i, struct err *e)
     decode_greedy(m, g->caches[i], w->first, &g->rules, w->logits, &d);
     for (size_t t = 0; t < d.ids.n; t++)
         buf_printf(&ids, "%s%d", t ? " " : "", (int)d.ids.v[t]);
-    fill_result(&r, w, g, &d, g->caches[i], ids.s);
+    fill_result(&r, w, g, &d, g->caches[i], ids.s, ledger);
     struct err why;
     int rc;
     if (tokenizer_decode(model_get_tokenizer(m), d.ids.v, d.ids.n, &text, &why)) {
