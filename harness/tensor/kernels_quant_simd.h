@@ -81,6 +81,7 @@ INLINE void span_pairs(float out[TILE_N][2 * QUANT_SPAN], const struct quant_row
     {
         const void *at = pairs + (size_t)j * q->stride;
         v_store(out[j], q->wide ? v_load(at) : v_load_f16(at));
+        __builtin_prefetch((const uint8_t *)at + (size_t)nw * q->stride);
     }
 }
 
@@ -93,6 +94,14 @@ static __attribute__((noinline)) vec weights_quant(const struct quant_rows *q, c
     for (int l = 0; l < r; l++)
         part[l] = quant_weight(q, row, i + l);
     return v_load(part);
+}
+
+/* Rows are short and processors' own prefetch starts anew with each: asks for the same span of the
+ * next tile's rows. */
+INLINE void expect_tile(const uint8_t *span, size_t stride, const int nw, const int bits)
+{
+    UNROLL for (int j = 0; j < nw; j++) for (int line = 0; line < bits * QUANT_LANES; line += 64)
+        __builtin_prefetch(span + (size_t)(nw + j) * stride + line);
 }
 
 /*
@@ -114,6 +123,8 @@ INLINE int quant_spans(vec acc[TILE_M][TILE_N], float *out, const float *x, int 
     for (; vectors && l + QUANT_SPAN * LANES <= q->cols; l += QUANT_SPAN * LANES) {
         const float *scale = pairs[0], *zero = q->symmetric ? none : pairs[0] + 1;
         struct decoder d[TILE_N];
+        if (m)
+            expect_tile(span, q->stride, nw, bits);
         span_pairs(pairs, q, row, nw, group);
         UNROLL for (int v = 0; v < QUANT_SPAN; v++)
         {
