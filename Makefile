@@ -17,7 +17,7 @@ PREFIX   ?= /usr/local
 JIEBA    ?= /usr/lib/python3/dist-packages/jieba
 
 # Floating point is part of the results: no contraction, no fast-math, -O2.
-# kernels_avx2.c and kernels_avx512.c get their instruction sets below.
+# The kernels of a processor level get their instruction sets below.
 WARN     := -Wall -Wextra -Wpedantic -Wshadow -Wpointer-arith -Wvla -Wformat=2 -Wwrite-strings
 CWARN    := $(WARN) -Wstrict-prototypes -Wmissing-prototypes
 ifeq ($(DEVELOPER),1)
@@ -80,7 +80,9 @@ $(B)/flags: FORCE
 FORCE:
 
 $(B)/harness/tensor/kernels_avx2.o: ISA := -mavx2 -mfma -mf16c -mbmi2 -mpopcnt
-$(B)/harness/tensor/kernels_avx512.o: ISA := -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx2 -mfma -mf16c -mbmi2 -mpopcnt
+AVX512   := -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx2 -mfma -mf16c -mbmi2 -mpopcnt
+$(B)/harness/tensor/kernels_avx512.o: ISA := $(AVX512)
+$(B)/harness/tensor/kernels_vbmi.o: ISA := $(AVX512) -mavx512vbmi -mavx512vbmi2
 
 # Short loops over groups; -O3 vectorises them and changes no result.
 $(B)/harness/methods/kvo_quant.o $(B)/harness/tensor/group_quant.o: ISA := -O3
@@ -191,9 +193,9 @@ golden:
 	+@$(INNER) $(B)/golden
 	@$(B)/golden $(GOLDEN)
 
-## bench: kernels, products, scoring and the model, side by side as ratios
+## bench: kernels, products, scoring, the model and its decoding, side by side; LLAMA=DIR adds a build of llama.cpp
 bench: kvlab
-	@./kvlab bench
+	@./kvlab bench $(if $(LLAMA),--llama-cpp $(LLAMA))
 
 ## docs: write configs/README.md from the program's tables
 docs: kvlab

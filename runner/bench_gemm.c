@@ -62,12 +62,21 @@ static void compare(struct bench *b, struct work *w, size_t i)
     w->ours = cases[i].prefill ? gemm_weights : gemm_decode;
     snprintf(name, sizeof name, "%s %d x %dx%d", cases[i].prefill ? "prefill" : "decode",
              cases[i].m, cases[i].rows, cases[i].cols);
-    struct bench_pair p = {name, "GFLOP/s", work, work * b->threads, time_ours, time_sgemm, w, w};
-    bench_compare(b, "gemm", &p);
+    struct bench_pair p = {.name = name,
+                           .unit = "GFLOP/s",
+                           .against = "sgemm, one thread, times threads",
+                           .work_a = work,
+                           .work_b = work * b->threads,
+                           .a = time_ours,
+                           .b = time_sgemm,
+                           .arg_a = w,
+                           .arg_b = w};
+    bench_compare(b, &p);
 }
 
-void bench_gemm(struct bench *b)
+static int run(struct bench *b, struct err *e)
 {
+    (void)e;
     struct rng r = {2};
     struct pool *pool = pool_new(b->threads);
     size_t side = SIDE_MAX, n = side * side;
@@ -83,7 +92,7 @@ void bench_gemm(struct bench *b)
     for (size_t i = 0; i < ROWS_MAX * side; i++)
         w.x[i] = (float)rng_normal(&r);
     gemm_init(&w.gemm, pool, kernels_best(), false, SIDE_MAX);
-    bench_group(b, "gemm", "bf16 weights, all threads", "sgemm f32, one thread, times threads");
+    bench_title(b, "bf16 weights, all threads");
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         compare(b, &w, i);
     gemm_release(&w.gemm);
@@ -92,4 +101,8 @@ void bench_gemm(struct bench *b)
     free(w.f32);
     free(w.x);
     free(w.out);
+    return 0;
 }
+
+const struct bench_kind bench_gemm = {
+    .name = "gemm", .summary = "products with weights against BLAS", .run = run};

@@ -1,4 +1,5 @@
 /* Each kernel of this processor's best level against its plain twin, on one thread. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,10 +11,13 @@
 
 /* Sizes of the built-in model: rows of 3,500 tokens, heads of 64, hidden 256, mlp 768. */
 enum { TOKENS = 3500, HEAD = 64, HIDDEN = 256, MLP = 768, BATCH = 16 };
+/* INT8 rows with a pair of f16 for each 32 channels. */
+enum { GROUP = 32, PACKED = HEAD + HEAD / GROUP * 2 * 2 };
 
 struct data {
     float *rows, *x, *y, *out;
-    uint16_t *half; // small enough numbers in either 16-bit format
+    uint16_t *half;  // small enough numbers in either 16-bit format
+    uint8_t *packed; // INT8 rows, whose bytes serve as codes and masks too
 };
 
 static void matmul(const struct kernels *kn, struct data *d, enum dtype format, int m)
@@ -95,6 +99,58 @@ static void widen_bf16(const struct kernels *kn, struct data *d)
     kn->widen_bf16(d->out, d->half, HIDDEN * HIDDEN);
 }
 
+static void scores_f16(const struct kernels *kn, struct data *d)
+{
+    kn->scores_f16(d->out, d->x, d->half, TOKENS, HEAD, 8.0f);
+}
+
+static void mix_f16(const struct kernels *kn, struct data *d)
+{
+    memset(d->out, 0, HEAD * sizeof *d->out);
+    kn->mix_f16(d->out, d->x, d->half, TOKENS, HEAD);
+}
+
+static struct int8_rows packed_rows(const struct data *d)
+{
+    return (struct int8_rows){.data = d->packed, .stride = PACKED, .d = HEAD, .group = GROUP};
+}
+
+static void scores_int8(const struct kernels *kn, struct data *d)
+{
+    struct int8_rows rows = packed_rows(d);
+    kn->scores_int8(d->out, TOKENS, d->x, 1, &rows, TOKENS, 8.0f);
+}
+
+static void scores_int8_of_8(const struct kernels *kn, struct data *d)
+{
+    struct int8_rows rows = packed_rows(d);
+    kn->scores_int8(d->out, TOKENS, d->x, 8, &rows, TOKENS, 8.0f);
+}
+
+static void mix_int8(const struct kernels *kn, struct data *d)
+{
+    struct int8_rows rows = packed_rows(d);
+    memset(d->out, 0, HEAD * sizeof *d->out);
+    kn->mix_int8(d->out, d->x, &rows, TOKENS);
+}
+
+static void widen_int8(const struct kernels *kn, struct data *d)
+{
+    struct int8_rows rows = packed_rows(d);
+    kn->widen_int8(d->out, &rows, TOKENS);
+}
+
+/* Rows of 64 channels, of which 8 in 32 are kept. */
+static void unpack(const struct kernels *kn, struct data *d)
+{
+    static const uint8_t mask[] = {0x11, 0xA0, 0x07, 0x40, 0x80, 0x0F, 0x12, 0x01};
+    struct code_pairs pairs = {d->x, d->y, GROUP};
+    for (size_t i = 0; i < TOKENS; i++) {
+        struct code_row row = {d->packed + i * PACKED, i, mask, 2, 0};
+        kn->unpack(d->out, &row, &pairs, d->rows, HEAD);
+    }
+}
+
 static const struct {
     const char *name, *unit;
     double work; // 1e9 operations, or numbers
@@ -113,6 +169,13 @@ static const struct {
     {"add, 256", "G/s", 1e-9 * HIDDEN, add},
     {"widen_f16, 65536", "G/s", 1e-9 * HIDDEN *HIDDEN, widen_f16},
     {"widen_bf16, 65536", "G/s", 1e-9 * HIDDEN *HIDDEN, widen_bf16},
+    {"scores_f16, 3500 x 64", "GB/s", 2e-9 * TOKENS *HEAD, scores_f16},
+    {"mix_f16, 3500 x 64", "GB/s", 2e-9 * TOKENS *HEAD, mix_f16},
+    {"scores_int8, 3500 x 64", "G/s", 1e-9 * TOKENS *HEAD, scores_int8},
+    {"scores_int8, of 8 queries", "G/s", 8e-9 * TOKENS *HEAD, scores_int8_of_8},
+    {"mix_int8, 3500 x 64", "G/s", 1e-9 * TOKENS *HEAD, mix_int8},
+    {"widen_int8, 3500 x 64", "G/s", 1e-9 * TOKENS *HEAD, widen_int8},
+    {"unpack, 2 bits, 8 of 32 kept", "G/s", 1e-9 * TOKENS *HEAD, unpack},
 };
 
 struct side {
@@ -130,6 +193,18 @@ static double time_side(void *arg, long n)
     return clock_seconds() - start;
 }
 
+/* Codes at random, pairs of small numbers. */
+static uint8_t *packed_data(const uint16_t *half)
+{
+    struct rng r = {2};
+    uint8_t *p = xmalloc(TOKENS * (PACKED + 1) + PACKED_SLACK);
+    for (size_t i = 0; i < TOKENS * (PACKED + 1) + PACKED_SLACK; i++)
+        p[i] = (uint8_t)rng_below(&r, 256);
+    for (size_t i = 0; i < TOKENS; i++)
+        memcpy(p + i * PACKED + HEAD, half + i * HEAD, PACKED - HEAD);
+    return p;
+}
+
 static void open_data(struct data *d)
 {
     struct rng r = {1};
@@ -143,23 +218,39 @@ static void open_data(struct data *d)
     d->half = mem_aligned(n * sizeof *d->half);
     for (size_t j = 0; j < n; j++)
         d->half[j] = f16_from_f32(d->rows[j]);
+    d->packed = packed_data(d->half);
 }
 
-void bench_kernels(struct bench *b)
+static int run(struct bench *b, struct err *e)
 {
     struct data d;
     const struct kernels *best = kernels_best();
+    char title[64];
+    (void)e;
     open_data(&d);
-    bench_group(b, "kernels, one thread", best->name, "plain twin");
+    snprintf(title, sizeof title, "%s on one thread", best->name);
+    bench_title(b, title);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct side fast = {best, &d, cases[i].run}, plain = {&kernels_plain, &d, cases[i].run};
-        struct bench_pair p = {cases[i].name, cases[i].unit, cases[i].work, cases[i].work,
-                               time_side,     time_side,     &fast,         &plain};
-        bench_compare(b, "kernels", &p);
+        struct bench_pair p = {.name = cases[i].name,
+                               .unit = cases[i].unit,
+                               .against = "plain twin",
+                               .work_a = cases[i].work,
+                               .work_b = cases[i].work,
+                               .a = time_side,
+                               .b = time_side,
+                               .arg_a = &fast,
+                               .arg_b = &plain};
+        bench_compare(b, &p);
     }
     free(d.rows);
     free(d.x);
     free(d.y);
     free(d.out);
     free(d.half);
+    free(d.packed);
+    return 0;
 }
+
+const struct bench_kind bench_kernels = {
+    .name = "kernels", .summary = "each kernel against its plain twin", .run = run};

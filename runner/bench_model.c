@@ -8,7 +8,7 @@
 #include "harness/base/rng.h"
 #include "harness/model/model.h"
 #include "harness/tensor/gemm.h"
-#include "runner/bench.h"
+#include "runner/bench_setup.h"
 
 enum { CONTEXT = 3500, NEW_TOKENS = 64, SQUARE = 512 };
 
@@ -40,9 +40,9 @@ static double time_prefill(void *arg, long n)
 static double time_decode(void *arg, long n)
 {
     struct run *r = arg;
-    double seconds = 0, ignored = 0;
+    double seconds = 0;
     for (long i = 0; i < n; i++) {
-        struct kv_cache *c = read_prompt(r, &ignored);
+        struct kv_cache *c = bench_fill_cache(r->model, &r->chain, CONTEXT, NEW_TOKENS);
         double start = clock_seconds();
         for (int t = 0; t < NEW_TOKENS; t++)
             model_step(r->model, &r->ids[t], &c, 1, r->logits);
@@ -109,8 +109,9 @@ static void compare_prefill(struct bench *b, struct run *many, struct run *one, 
     char name[64];
     snprintf(name, sizeof name, "prefill %d, %d threads", n, b->threads);
     many->n = one->n = n;
-    struct bench_pair p = {name, "token/s", n, n, time_prefill, time_prefill, many, one};
-    bench_compare(b, "model", &p);
+    struct bench_pair p = {name,         "token/s",    "one thread", n,  n,
+                           time_prefill, time_prefill, many,         one};
+    bench_compare(b, &p);
 }
 
 static void compare_decode(struct bench *b, struct run *many, struct run *one, int threads)
@@ -118,9 +119,9 @@ static void compare_decode(struct bench *b, struct run *many, struct run *one, i
     char name[64];
     snprintf(name, sizeof name, "decode at %d, %d threads", CONTEXT, threads);
     many->n = one->n = CONTEXT;
-    struct bench_pair p = {name,        "token/s",   NEW_TOKENS, NEW_TOKENS,
-                           time_decode, time_decode, many,       one};
-    bench_compare(b, "model", &p);
+    struct bench_pair p = {name,        "token/s",   "one thread", NEW_TOKENS, NEW_TOKENS,
+                           time_decode, time_decode, many,         one};
+    bench_compare(b, &p);
 }
 
 /* How much of the machine's sgemm rate the prefill turns into useful operations. */
@@ -130,22 +131,21 @@ static void compare_bound(struct bench *b, struct run *many)
     float *x = mem_aligned(3 * SQUARE * SQUARE * sizeof *x);
     for (int i = 0; i < 3 * SQUARE * SQUARE; i++)
         x[i] = (float)rng_normal(&rng);
-    bench_group(b, "prefill and the bound", "operations of prefill",
-                "sgemm of 512, one thread, times threads");
     many->n = CONTEXT;
-    struct bench_pair p = {"prefill 3500",
+    struct bench_pair p = {"operations of prefill 3500",
                            "GFLOP/s",
+                           "sgemm of 512, one thread, times threads",
                            prefill_work(many->model, CONTEXT),
                            2e-9 * SQUARE * SQUARE * SQUARE * b->threads,
                            time_prefill,
                            time_square,
                            many,
                            x};
-    bench_compare(b, "bound", &p);
+    bench_compare(b, &p);
     free(x);
 }
 
-int bench_model_check(const struct bench *b, struct err *e)
+static int check(const struct bench *b, struct err *e)
 {
     static struct run r;
     int rc = open_run(&r, b, 1, e);
@@ -154,12 +154,12 @@ int bench_model_check(const struct bench *b, struct err *e)
     return rc;
 }
 
-int bench_model(struct bench *b, struct err *e)
+static int run(struct bench *b, struct err *e)
 {
     static struct run one, many;
     int rc = open_run(&one, b, 1, e) || open_run(&many, b, b->threads, e) ? -1 : 0;
     if (!rc) {
-        bench_group(b, "model, full cache", "so many threads", "one thread");
+        bench_title(b, "prompts and decoding with the full cache");
         compare_prefill(b, &many, &one, 2000);
         compare_prefill(b, &many, &one, CONTEXT);
         compare_decode(b, &many, &one, b->threads);
@@ -178,3 +178,8 @@ int bench_model(struct bench *b, struct err *e)
     close_run(&one);
     return rc;
 }
+
+const struct bench_kind bench_model = {.name = "model",
+                                       .summary = "prefill and decode on all threads against one",
+                                       .check = check,
+                                       .run = run};

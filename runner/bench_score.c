@@ -89,22 +89,35 @@ static void compare(struct bench *b, struct work *w)
         make_item(w, i);
     for (int i = 0; i < CLASSES; i++)
         w->classes[i] = text_of(i % 2 ? "Country of origin" : "kato");
-    struct bench_pair p = {w->metric->name, "items/s", ITEMS, ITEMS, time_all, time_alone, w, w};
-    bench_compare(b, "score", &p);
+    struct bench_pair p = {.name = w->metric->name,
+                           .unit = "items/s",
+                           .against = "one thread",
+                           .work_a = ITEMS,
+                           .work_b = ITEMS,
+                           .a = time_all,
+                           .b = time_alone,
+                           .arg_a = w,
+                           .arg_b = w};
+    bench_compare(b, &p);
     for (int i = 0; i < ITEMS; i++) {
         buf_release(&w->prediction[i]);
         buf_release(&w->truth[i]);
     }
 }
 
-void bench_score(struct bench *b)
+static int run(struct bench *b, struct err *e)
 {
+    (void)e;
     struct work w = {.pool = pool_new(b->threads), .alone = pool_new(1)};
-    bench_group(b, "score", "all threads", "one thread");
+    bench_title(b, "all threads");
     for (const struct metric *const *m = metric_all; *m; m++) {
         w.metric = *m;
         compare(b, &w);
     }
     pool_free(w.pool);
     pool_free(w.alone);
+    return 0;
 }
+
+const struct bench_kind bench_score = {
+    .name = "score", .summary = "metrics on all threads against one", .run = run};

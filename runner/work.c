@@ -180,16 +180,9 @@ static const char *stop_name(const struct model *m, const struct decoded *d)
     return "newline";
 }
 
-/* ledger: room for the rows that the result borrows. */
 static void fill_result(struct store_result *r, const struct work *w, const struct group *g,
-                        const struct decoded *d, const struct kv_cache *cache, const char *ids,
-                        struct store_ledger ledger[LEDGER_ROWS_MAX])
+                        const struct decoded *d, const char *ids)
 {
-    struct kv_ledger l;
-    kv_cache_ledger(cache, &l);
-    r->ledger = ledger;
-    r->n_ledger =
-        ledger_rows(&l, model_weight_bits(w->plan->model) / 8, d->weight_bits / 8, ledger);
     r->prompt_tokens = (int)g->prompt.ids.n;
     r->prompt_tokens_before_cut = g->prompt.tokens_before_cut;
     r->new_tokens = (int)d->ids.n;
@@ -197,11 +190,25 @@ static void fill_result(struct store_result *r, const struct work *w, const stru
     r->new_ids = ids;
     r->prefill_seconds = g->prefill_seconds;
     r->decode_seconds = d->seconds;
+}
+
+/* Bits of the model's weights: all that hold it, and those that the item's steps read. */
+struct weight_bits {
+    uint64_t held, read;
+};
+
+static void put_ledger(struct store_result *r, const struct kv_cache *cache,
+                       struct weight_bits weights, struct store_ledger out[LEDGER_ROWS_MAX])
+{
+    struct kv_ledger l;
+    kv_cache_ledger(cache, &l);
     r->kv_bytes = (int64_t)((kv_ledger_sum(l.held) + 7) / 8);
     r->kv_full_bytes = (int64_t)(l.full / 8);
     r->kv_basis = "held";
     r->kv_read_bytes = (int64_t)((kv_ledger_sum(l.read) + 7) / 8);
     r->kv_read_full_bytes = (int64_t)(l.read_full / 8);
+    r->ledger = out;
+    r->n_ledger = ledger_rows(&l, weights.held / 8, weights.read / 8, out);
 }
 
 static int score_and_store(struct work *w, const struct group *g, int i, struct store_result *r,
@@ -232,7 +239,8 @@ static int run_setting(struct work *w, struct group *g, int i, struct err *e)
     decode_greedy(m, g->caches[i], w->first, &g->rules, w->logits, &d);
     for (size_t t = 0; t < d.ids.n; t++)
         buf_printf(&ids, "%s%d", t ? " " : "", (int)d.ids.v[t]);
-    fill_result(&r, w, g, &d, g->caches[i], ids.s, ledger);
+    fill_result(&r, w, g, &d, ids.s);
+    put_ledger(&r, g->caches[i], (struct weight_bits){model_weight_bits(m), d.weight_bits}, ledger);
     struct err why;
     int rc;
     if (tokenizer_decode(model_get_tokenizer(m), d.ids.v, d.ids.n, &text, &why)) {

@@ -193,7 +193,7 @@ static void attend_unseen(void *arg, int item, int worker)
     attend_block(j, item / blocks, item % blocks * QUERY_BLOCK, worker);
 }
 
-void kv_prefill_push(struct kv_prefill *p, float *k, float *v, int n)
+static void push_rows(struct kv_prefill *p, float *k, float *v, int n)
 {
     size_t width = (size_t)p->shape.n_kv_heads * (size_t)p->shape.head_dim;
     assert(p->layer < p->shape.n_layers && p->rows.n + n <= p->n_prompt);
@@ -206,11 +206,33 @@ void kv_prefill_push(struct kv_prefill *p, float *k, float *v, int n)
     }
 }
 
+static void observe_nothing(void *arg, int head, int worker)
+{
+    const struct job *j = arg;
+    struct kv_prefill *p = j->p;
+    for (int i = 0; i < j->n; i += QUERY_BLOCK) {
+        int n = j->n - i < QUERY_BLOCK ? j->n - i : QUERY_BLOCK, first = j->first + i;
+        for (struct observer *o = p->observers; o; o = o->next)
+            o->method->observe_rows(o->seen, head, first, n, p->scores[worker], first + n);
+    }
+}
+
+void kv_prefill_push(struct kv_prefill *p, float *k, float *v, int n)
+{
+    struct job j = {p, p->rows.n, n, NULL, NULL};
+    push_rows(p, k, v, n);
+    if (!p->observers)
+        return;
+    for (int t = 0; t < pool_threads(p->engine.pool); t++)
+        memset(p->scores[t], 0, (size_t)p->rows.n * QUERY_BLOCK * sizeof(float));
+    pool_run(p->engine.pool, p->shape.n_heads, observe_nothing, &j);
+}
+
 void kv_prefill_attend(struct kv_prefill *p, const float *q, float *k, float *v, int n, float *out)
 {
     struct job j = {p, p->rows.n, n, q, out};
     int blocks = (n + QUERY_BLOCK - 1) / QUERY_BLOCK;
-    kv_prefill_push(p, k, v, n);
+    push_rows(p, k, v, n);
     if (p->observers)
         pool_run(p->engine.pool, p->shape.n_heads, attend_head, &j);
     else

@@ -22,7 +22,7 @@ void kv_prefill_free(struct kv_prefill *p);
 /* The attention of the next n tokens of the layer: rows k and v are rounded (append hook), kept,
  * and attended to by q, causally. q, out [n][n_heads][head_dim]; k, v [n][n_kv_heads][head_dim] */
 void kv_prefill_attend(struct kv_prefill *p, const float *q, float *k, float *v, int n, float *out);
-/* The rows alone, where nobody needs what their tokens attend to. */
+/* The rows alone, where nobody needs what their tokens attend to; observers are shown zeros. */
 void kv_prefill_push(struct kv_prefill *p, float *k, float *v, int n);
 /* All tokens have passed the layer: the caches take it. After the last layer they are complete. */
 void kv_prefill_end_layer(struct kv_prefill *p);

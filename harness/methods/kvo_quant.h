@@ -88,8 +88,8 @@ float kvo_key_number(float x, float base, const struct kvo_quant *key);
 /* One channel of a group of consecutive tokens. */
 void kvo_value_encode(struct kvo_group *out, const float *v, const struct kvo_quant *value);
 void kvo_value_decode(float *v, const struct kvo_group *in, const struct kvo_quant *value);
-/* The scale of the salient tokens of a group with this scale. */
-float kvo_base_scale(float scale, const struct kvo_quant *value);
+/* The scales of the salient tokens of groups with these scales. */
+void kvo_base_scales(float *out, const float *scale, int n, const struct kvo_quant *value);
 
 /* Rows from..to-1 in place, encoded and decoded. Keys: (to - from) % chunk == 0, values:
  * (to - from) % group == 0. kvo_int8_rows takes the key's group, clip and symmetric. */

@@ -386,8 +386,7 @@ static void get_value_pairs(const struct kvo_format *f, const struct kernels *kn
     size_t each = f->pairs_size / (size_t)f->groups;
     get_numbers(scratch, kn, block + f->index_size + (size_t)group * each, 2 * f->d,
                 f->value.half_pairs);
-    for (int c = 0; c < f->d; c++)
-        scratch[2 * f->d + c] = kvo_base_scale(scratch[c], &f->value);
+    kvo_base_scales(scratch + 2 * f->d, scratch, f->d, &f->value);
 }
 
 void kvo_values_get(const struct kvo_format *f, const struct kernels *kn, const uint8_t *block,

@@ -89,15 +89,10 @@ static int open_engine(struct model *m, const struct model_options *o, struct er
     return 0;
 }
 
-struct model *model_open_bare(const char *dir, const struct model_options *o, struct err *e)
+/* With config and engine there: what does not depend on where the weights are. */
+static void open_rest(struct model *m, const struct model_options *o)
 {
-    struct model *m = xcalloc(1, sizeof *m);
     struct model_config *c = &m->config;
-    if (model_config_read(dir, c, e))
-        goto fail;
-    m->weights = weights_open(dir, c, e);
-    if (!m->weights || open_engine(m, o, e))
-        goto fail;
     m->layers = m->weights->layers;
     m->shape = (struct kv_shape){c->n_layers, c->n_heads, c->n_kv_heads, c->head_dim};
     if (o->rope_factor > 0)
@@ -106,10 +101,35 @@ struct model *model_open_bare(const char *dir, const struct model_options *o, st
         c->max_positions = o->max_positions;
     fill_rope(m, c->rope_factor);
     open_buffers(m);
+}
+
+struct model *model_open_bare(const char *dir, const struct model_options *o, struct err *e)
+{
+    struct model *m = xcalloc(1, sizeof *m);
+    if (model_config_read(dir, &m->config, e))
+        goto fail;
+    m->weights = weights_open(dir, &m->config, e);
+    if (!m->weights || open_engine(m, o, e))
+        goto fail;
+    open_rest(m, o);
     return m;
 fail:
     model_close(m);
     return NULL;
+}
+
+struct model *model_open_random(const struct model_config *c, uint64_t seed, enum dtype format,
+                                const struct model_options *o, struct err *e)
+{
+    struct model *m = xcalloc(1, sizeof *m);
+    m->config = *c;
+    if (open_engine(m, o, e)) {
+        model_close(m);
+        return NULL;
+    }
+    m->weights = weights_random(c, seed, format, m->engine.pool);
+    open_rest(m, o);
+    return m;
 }
 
 struct model *model_open(const char *dir, const struct model_options *o, struct err *e)
@@ -163,6 +183,11 @@ const struct kv_engine *model_engine(const struct model *m)
     return &m->engine;
 }
 
+const struct weights *model_get_weights(const struct model *m)
+{
+    return m->weights;
+}
+
 size_t model_parameters(const struct model *m)
 {
     return weights_parameters(m->weights);
@@ -211,6 +236,8 @@ uint64_t model_weight_bits_read(const struct model *m)
 int model_hash_weights(const struct model *m, char out[65], struct err *e)
 {
     const char *const *paths;
+    if (!m->weights->file)
+        return err_user(e, "made-up weights have no file to hash");
     size_t n = safetensors_files(m->weights->file, &paths);
     struct buf all;
     buf_init(&all);

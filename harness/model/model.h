@@ -26,17 +26,23 @@ struct model_options {
 };
 
 struct model;
+struct weights;
 
 /* A folder in Hugging Face layout. ERR_USER, names the file. */
 struct model *model_open(const char *dir, const struct model_options *o, struct err *e);
 /* As above without a tokenizer (golden checkpoints have none). */
 struct model *model_open_bare(const char *dir, const struct model_options *o, struct err *e);
+/* Made-up weights of that shape in memory (weights_random), without a tokenizer: for measuring
+ * speed. */
+struct model *model_open_random(const struct model_config *c, uint64_t seed, enum dtype format,
+                                const struct model_options *o, struct err *e);
 void model_close(struct model *m);
 
 const struct model_config *model_get_config(const struct model *m);
 const struct tokenizer *model_get_tokenizer(const struct model *m); // NULL when bare
 const struct kv_shape *model_shape(const struct model *m);
 const struct kv_engine *model_engine(const struct model *m);
+const struct weights *model_get_weights(const struct model *m);
 size_t model_parameters(const struct model *m);
 enum dtype model_weights_dtype(const struct model *m);
 

@@ -245,6 +245,7 @@ void weights_close(struct weights *w)
     safetensors_close(w->file);
     free(w->layers);
     free(w->norms);
+    free(w->made);
     free(w);
 }
 

@@ -9,6 +9,7 @@
 #ifndef KVLAB_WEIGHTS_H
 #define KVLAB_WEIGHTS_H
 
+#include "harness/base/pool.h"
 #include "harness/model/hf_config.h"
 #include "harness/model/safetensors.h"
 #include "harness/tensor/matrix.h"
@@ -24,17 +25,22 @@ struct layer_weights {
 };
 
 struct weights {
-    struct safetensors *file;
+    struct safetensors *file; // NULL: the weights are made up
     int n_layers;
     struct layer_weights *layers;
     struct matrix embed;     // [vocab][hidden]
     struct matrix head;      // [vocab][hidden]; equal to embed when the head is tied
     const float *final_norm; // [hidden]
     float *norms;            // what the norm pointers point into
+    void *made;              // what the matrices of made-up weights point into, else NULL
 };
 
 /* dir/model.safetensors, else dir/model.safetensors.index.json. NULL on error (ERR_USER). */
 struct weights *weights_open(const char *dir, const struct model_config *c, struct err *e);
+/* Made-up weights of that size in F32, F16 or BF16, owned: uniform, scaled so that activations stay
+ * near 1. They depend on the seed alone; the pool shares out the making. */
+struct weights *weights_random(const struct model_config *c, uint64_t seed, enum dtype format,
+                               struct pool *pool);
 void weights_close(struct weights *w);
 
 /* Number of elements in the matrices and vectors: a tied head counts once. */

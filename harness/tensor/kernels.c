@@ -8,9 +8,13 @@ static bool runs_here(const struct kernels *kn)
 #ifdef __x86_64__
     if (!__builtin_cpu_supports("bmi2") || !__builtin_cpu_supports("popcnt"))
         return kn == &kernels_plain;
+    bool avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+                  __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
     if (kn == &kernels_avx512)
-        return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-               __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
+        return avx512;
+    if (kn == &kernels_avx512vbmi)
+        return avx512 && __builtin_cpu_supports("avx512vbmi") &&
+               __builtin_cpu_supports("avx512vbmi2");
     if (kn == &kernels_avx2)
         return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
 #endif
@@ -19,6 +23,7 @@ static bool runs_here(const struct kernels *kn)
 
 static const struct kernels *const levels[] = {
 #ifdef __x86_64__
+    &kernels_avx512vbmi,
     &kernels_avx512,
     &kernels_avx2,
 #endif

@@ -70,7 +70,7 @@ struct kernels {
 
 extern const struct kernels kernels_plain;
 #ifdef __x86_64__
-extern const struct kernels kernels_avx2, kernels_avx512;
+extern const struct kernels kernels_avx2, kernels_avx512, kernels_avx512vbmi;
 #endif
 
 /* The best that this processor runs. */

@@ -117,11 +117,10 @@ static inline __m256 keep8(__m256 x, unsigned mask)
 static inline vec v_keep(vec x, unsigned m) { return BOTH(keep8(x.a, m), keep8(x.b, m >> 8)); }
 static inline __m256 bytes8(__m128i x) { return _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(x)); }
 static inline __m256 words8(__m128i x) { return _mm256_cvtepi32_ps(_mm256_cvtepu16_epi32(x)); }
-static inline vec v_origin(int lowest) { return v_set1((float)lowest); }
-static inline vec v_codes(const uint8_t *p, vec origin)
+static inline vec v_codes(const uint8_t *p)
 {
-    return v_add(BOTH(bytes8(_mm_loadl_epi64((const __m128i *)p)),
-                      bytes8(_mm_loadl_epi64((const __m128i *)(p + 8)))), origin);
+    return BOTH(bytes8(_mm_loadl_epi64((const __m128i *)p)),
+                bytes8(_mm_loadl_epi64((const __m128i *)(p + 8))));
 }
 static inline vec v_bytes(uint64_t a, uint64_t b)
 {
@@ -154,7 +153,7 @@ static inline float v_max_lane(vec x)
 
 #include "harness/tensor/kernels_packed_simd.h"
 
-KERNELS(avx2)
+KERNELS(avx2, unpack)
 #else
 typedef int kernels_avx2_needs_x86_64;
 #endif

@@ -33,7 +33,6 @@ static bool aligned(const struct int8_rows *rows)
 static struct rows int8_view(const struct int8_rows *rows)
 {
     int n_pairs = rows->d / rows->group;
-    uint64_t vectors = (uint64_t)(rows->group / LANES); // of a group
     assert(rows->d <= ROW_MAX);
     return (struct rows){
         .data = rows->data,
@@ -41,9 +40,21 @@ static struct rows int8_view(const struct int8_rows *rows)
         .record = (size_t)rows->d + (size_t)n_pairs * (rows->wide ? PAIR : PAIR / 2),
         .d = rows->d,
         .n_pairs = n_pairs,
-        .pairs_per = n_pairs == 1 ? 0 : (((uint64_t)1 << 32) + vectors - 1) / vectors,
-        .origin = v_origin(rows->lowest),
+        .group = rows->group,
+        .low = v_set1((float)rows->lowest),
     };
+}
+
+INLINE void widen_one(const enum form form, float *out, const struct rows *s, int i)
+{
+    for (int p = 0, l = 0; p < s->n_pairs; p++) {
+        struct pair pair = row_pair(form, s, i, p);
+        int end = l + s->group;
+        for (; l + LANES <= end; l += LANES)
+            v_store(out + l, row_load(form, s, i, l, pair));
+        if (l < end)
+            v_store_part(out + l, row_load(form, s, i, l, pair), end - l);
+    }
 }
 
 INLINE void widen_rows(const enum form form, float *out, const struct rows *s, int n)
@@ -52,13 +63,8 @@ INLINE void widen_rows(const enum form form, float *out, const struct rows *s, i
     for (int i = 0; i < n; i += BLOCK) {
         int m = n - i < BLOCK ? n - i : BLOCK;
         struct rows b = rows_block(form, s, i, m, pairs);
-        for (int j = 0; j < m; j++, out += s->d) {
-            int l = 0;
-            for (; l + LANES <= s->d; l += LANES)
-                v_store(out + l, row_load(form, &b, j, l));
-            if (l < s->d)
-                v_store_part(out + l, row_load(form, &b, j, l), s->d - l);
-        }
+        for (int j = 0; j < m; j++, out += s->d)
+            widen_one(form, out, &b, j);
     }
 }
 
@@ -67,9 +73,11 @@ static void widen_int8(float *out, const struct int8_rows *rows, int n)
     if (aligned(rows)) {
         struct rows s = int8_view(rows);
         if (rows->wide)
-            widen_rows(ROWS_WIDE, out, &s, n);
+            widen_rows(ROWS_INT8_WIDE, out, &s, n);
+        else if (rows->lowest)
+            widen_rows(ROWS_INT8_LOW, out, &s, n);
         else
-            widen_rows(ROWS_NARROW, out, &s, n);
+            widen_rows(ROWS_INT8, out, &s, n);
         return;
     }
     for (int i = 0; i < n; i++)
@@ -126,6 +134,21 @@ static int decoded_at_once(const struct int8_rows *rows)
     return rows->d <= DECODED / BLOCK ? BLOCK : DECODED / rows->d;
 }
 
+/* Heads of 64 or 128 in groups of 32 are known in full when compiled, which unrolls them. */
+static void score_usual(float *out, const float *q, const struct rows *rows, int n, float divisor)
+{
+    struct rows s = *rows;
+    if (s.group == 32 && s.d == 64) {
+        s.group = 32, s.d = 64, s.n_pairs = 2;
+        score_rows(ROWS_INT8, out, q, &s, n, divisor);
+    } else if (s.group == 32 && s.d == 128) {
+        s.group = 32, s.d = 128, s.n_pairs = 4;
+        score_rows(ROWS_INT8, out, q, &s, n, divisor);
+    } else {
+        score_rows(ROWS_INT8, out, q, &s, n, divisor);
+    }
+}
+
 /* One query decodes in registers; for several, rows are decoded once, some at a time. */
 static void scores_int8(float *out, int ld, const float *q, int n_q, const struct int8_rows *rows,
                         int n, float divisor)
@@ -133,9 +156,11 @@ static void scores_int8(float *out, int ld, const float *q, int n_q, const struc
     if (n_q == 1 && aligned(rows)) {
         struct rows s = int8_view(rows);
         if (rows->wide)
-            score_rows(ROWS_WIDE, out, q, &s, n, divisor);
+            score_rows(ROWS_INT8_WIDE, out, q, &s, n, divisor);
+        else if (rows->lowest)
+            score_rows(ROWS_INT8_LOW, out, q, &s, n, divisor);
         else
-            score_rows(ROWS_NARROW, out, q, &s, n, divisor);
+            score_usual(out, q, &s, n, divisor);
         return;
     }
     float decoded[DECODED];
@@ -153,9 +178,11 @@ static void mix_int8(float *out, const float *w, const struct int8_rows *rows, i
     if (aligned(rows)) {
         struct rows s = int8_view(rows);
         if (rows->wide)
-            mix_rows(ROWS_WIDE, out, w, &s, n);
+            mix_rows(ROWS_INT8_WIDE, out, w, &s, n);
+        else if (rows->lowest)
+            mix_rows(ROWS_INT8_LOW, out, w, &s, n);
         else
-            mix_rows(ROWS_NARROW, out, w, &s, n);
+            mix_rows(ROWS_INT8, out, w, &s, n);
         return;
     }
     float decoded[DECODED];
@@ -177,30 +204,41 @@ INLINE uint64_t window(const uint8_t *codes, size_t bit, const bool far)
     return far ? low >> shift | (uint64_t)codes[bit / 8 + 8] << 1 << (63 - shift) : low >> shift;
 }
 
-/* The codes of the channels in m, each in its channel's byte (or word): BMI2's deposit spreads
- * codes over channels and bits over bytes in one operation. */
-INLINE uint64_t deposit(const struct code_row *row, size_t *bit, unsigned m, uint64_t ones,
-                        const bool far)
+/* The first codes of `from` into the channels in m, each in its channel's byte (or word): BMI2's
+ * deposit spreads codes over channels and bits over bytes in one operation. */
+INLINE uint64_t deposit(uint64_t from, unsigned m, uint64_t ones, int bits)
 {
-    uint64_t places = _pdep_u64(m, ones) * ((1u << row->bits) - 1);
-    uint64_t codes = _pdep_u64(window(row->codes, *bit, far), places);
-    *bit += (size_t)__builtin_popcount(m) * (size_t)row->bits;
-    return codes;
+    return _pdep_u64(from, _pdep_u64(m, ones) * ((1u << bits) - 1));
 }
 
-enum width { BITS_TO_7, BITS_8, BITS_TO_16 };
+INLINE size_t bits_of(const struct code_row *row, unsigned m)
+{
+    return (size_t)__builtin_popcount(m) * (size_t)row->bits;
+}
+
+/* By bits of a code: 16 codes in one window, 8, 8 in a far one, 4. */
+enum width { BITS_TO_3, BITS_TO_7, BITS_8, BITS_TO_16 };
 
 INLINE vec take_codes(const enum width width, const struct code_row *row, size_t *bit, unsigned m)
 {
+    const uint64_t bytes = 0x0101010101010101, words = 0x0001000100010001;
+    size_t at = *bit;
+    *bit += bits_of(row, m);
     if (width != BITS_TO_16) {
-        uint64_t a = deposit(row, bit, m & 0xFF, 0x0101010101010101, width == BITS_8);
-        uint64_t b = deposit(row, bit, m >> 8, 0x0101010101010101, width == BITS_8);
-        return v_bytes(a, b);
+        size_t half = bits_of(row, m & 0xFF);
+        uint64_t a = window(row->codes, at, width == BITS_8);
+        uint64_t b =
+            width == BITS_TO_3 ? a >> half : window(row->codes, at + half, width == BITS_8);
+        return v_bytes(deposit(a, m & 0xFF, bytes, row->bits),
+                       deposit(b, m >> 8, bytes, row->bits));
     }
-    uint64_t words[4];
-    UNROLL for (int i = 0; i < 4; i++) words[i] =
-        deposit(row, bit, m >> 4 * i & 15, 0x0001000100010001, true);
-    return v_words(words);
+    uint64_t codes[4];
+    UNROLL for (int i = 0; i < 4; i++)
+    {
+        codes[i] = deposit(window(row->codes, at, true), m >> 4 * i & 15, words, row->bits);
+        at += bits_of(row, m >> 4 * i & 15);
+    }
+    return v_words(codes);
 }
 
 /* Which of channels l to l + r - 1 are kept. */
@@ -209,6 +247,11 @@ INLINE unsigned kept_of(const struct code_row *row, int l, int r)
     unsigned all = (1u << r) - 1;
     if (!row->mask)
         return all;
+    if (r == LANES) {
+        uint16_t both;
+        memcpy(&both, row->mask + l / 8, sizeof both);
+        return both;
+    }
     unsigned high = r > 8 ? (unsigned)row->mask[l / 8 + 1] << 8 : 0;
     return (row->mask[l / 8] | high) & all;
 }
@@ -242,26 +285,36 @@ INLINE void take_pairs(const enum spread spread, vec pair[2], struct pair_run *r
     pair[0] = v_load(scale), pair[1] = v_load(zero);
 }
 
+/* Channels l to l + r - 1. */
+INLINE void unpack_some(const enum width width, const enum spread spread, float *out,
+                        const struct code_row *row, struct pair_run *run, const float *base,
+                        size_t *bit, int l, int r)
+{
+    vec low = v_set1((float)row->lowest), pair[2];
+    unsigned kept = kept_of(row, l, r);
+    vec x = v_add(take_codes(width, row, bit, kept), low);
+    take_pairs(spread, pair, run, l, r);
+    x = v_keep(v_add(v_mul(x, pair[0]), pair[1]), kept);
+    if (r < LANES)
+        v_store_part(out + l, base ? v_add(v_load_part(base + l, r), x) : x, r);
+    else
+        v_store(out + l, base ? v_add(v_load(base + l), x) : x);
+}
+
 INLINE size_t unpack_row(const enum width width, const enum spread spread, float *out,
-                         const struct code_row *row, const struct code_pairs *pairs,
+                         const struct code_row *codes, const struct code_pairs *pairs,
                          const float *base, int n)
 {
-    size_t bit = row->bit;
-    vec low = v_set1((float)row->lowest), pair[2];
-    struct pair_run run = {pairs, 0, pairs->group >= n ? n : pairs->group / LANES};
-    for (int l = 0; l < n; l += LANES) {
-        int r = n - l < LANES ? n - l : LANES;
-        unsigned kept = kept_of(row, l, r);
-        vec x = v_add(take_codes(width, row, &bit, kept), low);
-        take_pairs(spread, pair, &run, l, r);
-        x = v_keep(v_add(v_mul(x, pair[0]), pair[1]), kept);
-        if (r == LANES) {
-            v_store(out + l, base ? v_add(v_load(base + l), x) : x);
-        } else {
-            v_store_part(out + l, base ? v_add(v_load_part(base + l, r), x) : x, r);
-        }
-    }
-    return bit - row->bit;
+    struct code_row row = *codes; // its own, which stores to out cannot change
+    struct code_pairs own = *pairs;
+    struct pair_run run = {&own, 0, own.group >= n ? n : own.group / LANES};
+    size_t bit = row.bit;
+    int l = 0;
+    for (; l + LANES <= n; l += LANES)
+        unpack_some(width, spread, out, &row, &run, base, &bit, l, LANES);
+    if (l < n)
+        unpack_some(width, spread, out, &row, &run, base, &bit, l, n - l);
+    return bit - row.bit;
 }
 
 INLINE size_t unpack_width(const enum width width, float *out, const struct code_row *row,
@@ -277,6 +330,8 @@ INLINE size_t unpack_width(const enum width width, float *out, const struct code
 static size_t unpack(float *out, const struct code_row *row, const struct code_pairs *pairs,
                      const float *base, int n)
 {
+    if (row->bits <= 3)
+        return unpack_width(BITS_TO_3, out, row, pairs, base, n);
     if (row->bits < 8)
         return unpack_width(BITS_TO_7, out, row, pairs, base, n);
     if (row->bits == 8)

@@ -2,7 +2,7 @@
  * Scores and mixtures of the rows of a cache, over the operations of kernels_simd.h and:
  *   v_sum4 and v_sums (the sums of 16 vectors at once, each by the tree of v_sum),
  *   v_keep (lanes of a mask, the others +0),
- *   v_codes (16 bytes as floats, counted from v_origin), halves_8 (8 f16 numbers as f32).
+ *   v_codes (16 bytes as floats), halves_8 (8 f16 numbers as f32).
  * One body for rows of f32, f16 and INT8: a row is decoded in registers to exactly the floats it
  * stands for, and from there on all forms share every operation and its order.
  */
@@ -19,16 +19,20 @@ enum {
     PAIRS_MAX = BLOCK * 2 * ROW_MAX / LANES // floats of a block's pairs
 };
 
-/* NARROW pairs are of f16: 11 bits times the 9 of a signed code are exact in f32, so that one
- * fused operation has the bits of two rounded ones. */
-enum form { ROWS_F32, ROWS_F16, ROWS_NARROW, ROWS_WIDE };
+/* INT8 rows with pairs of f32 or of f16. The 11 bits of the latter times the 9 of a code are exact
+ * in f32, so that one fused operation has the bits of two rounded ones. ROWS_INT8: f16 pairs and
+ * codes from 0, which leaves an operation out. */
+enum form { ROWS_F32, ROWS_F16, ROWS_INT8, ROWS_INT8_LOW, ROWS_INT8_WIDE };
 
 struct rows {
     const uint8_t *data, *pairs; // pairs (INT8): (scale, zero) of f32, row i at i * pairs_stride
     size_t stride, record, pairs_stride; // record: bytes of a row
-    int d, n_pairs;
-    uint64_t pairs_per; // a vector, in units of 2^-32
-    vec origin;
+    int d, n_pairs, group;               // n_pairs 1 or group % LANES == 0
+    vec low;
+};
+
+struct pair {
+    vec scale, zero;
 };
 
 INLINE float f32_at(const uint8_t *p)
@@ -38,30 +42,39 @@ INLINE float f32_at(const uint8_t *p)
     return f;
 }
 
+INLINE struct pair row_pair(const enum form form, const struct rows *s, long i, int p)
+{
+    if (form == ROWS_F32 || form == ROWS_F16)
+        return (struct pair){v_zero(), v_zero()};
+    const uint8_t *pair = s->pairs + i * (long)s->pairs_stride + p * PAIR;
+    return (struct pair){v_set1(f32_at(pair)), v_set1(f32_at(pair + sizeof(float)))};
+}
+
 /* Channels l to l + 15 of row i. */
-INLINE vec row_load(const enum form form, const struct rows *s, long i, int l)
+INLINE vec row_load(const enum form form, const struct rows *s, long i, int l, struct pair pair)
 {
     const uint8_t *row = s->data + i * (long)s->stride;
     if (form == ROWS_F32)
         return weights_f32(row, l);
     if (form == ROWS_F16)
         return weights_f16(row, l);
-    const uint8_t *pair =
-        s->pairs + i * (long)s->pairs_stride + ((unsigned)l / LANES * s->pairs_per >> 32) * PAIR;
-    vec x = v_codes(row + l, s->origin);
-    vec scale = v_set1(f32_at(pair)), zero = v_set1(f32_at(pair + sizeof(float)));
-    return form == ROWS_NARROW ? v_fma(x, scale, zero) : v_add(v_mul(x, scale), zero);
+    vec x = v_codes(row + l);
+    if (form != ROWS_INT8)
+        x = v_add(x, s->low);
+    return form == ROWS_INT8_WIDE ? v_add(v_mul(x, pair.scale), pair.zero)
+                                  : v_fma(x, pair.scale, pair.zero);
 }
 
 /* The first r of them, then 0. */
-INLINE vec row_load_part(const enum form form, const struct rows *s, long i, int l, int r)
+INLINE vec row_load_part(const enum form form, const struct rows *s, long i, int l, int r,
+                         struct pair pair)
 {
     const uint8_t *row = s->data + i * (long)s->stride;
     if (form == ROWS_F32)
         return v_load_part((const float *)(const void *)row + l, r);
     if (form == ROWS_F16)
         return weights_f16_part(row, l, r);
-    return v_keep(row_load(form, s, i, l), (1u << r) - 1);
+    return v_keep(row_load(form, s, i, l, pair), (1u << r) - 1);
 }
 
 /*
@@ -89,7 +102,7 @@ INLINE struct rows rows_block(const enum form form, const struct rows *s, long f
     b.data += from * (long)s->stride;
     b.pairs = b.data + s->d;
     b.pairs_stride = s->stride;
-    if (form != ROWS_NARROW)
+    if (form != ROWS_INT8 && form != ROWS_INT8_LOW)
         return b;
     int width = (2 * s->n_pairs + 7) / 8 * 8;
     for (int i = 0; i < n; i++)
@@ -100,34 +113,44 @@ INLINE struct rows rows_block(const enum form form, const struct rows *s, long f
     return b;
 }
 
-INLINE vec dot_row(const enum form form, const float *q, const struct rows *s, int i)
+/* The sums of rows first + k * step, k < n <= 4, with q, before their lanes are added. */
+INLINE void dot_rows(const enum form form, vec *acc, const float *q, const struct rows *s,
+                     const int first, const int step, const int n)
 {
-    vec acc = v_zero();
-    int l = 0;
-    for (; l + LANES <= s->d; l += LANES)
-        acc = v_fma(v_load(q + l), row_load(form, s, i, l), acc);
-    if (l < s->d)
-        acc = v_fma(v_load_part(q + l, s->d - l), row_load_part(form, s, i, l, s->d - l), acc);
-    return acc;
+    UNROLL for (int k = 0; k < n; k++) acc[k] = v_zero();
+    UNROLL for (int p = 0; p < s->n_pairs; p++)
+    {
+        struct pair pair[4];
+        int l = p * s->group, end = l + s->group;
+        UNROLL for (int k = 0; k < n; k++) pair[k] = row_pair(form, s, first + k * step, p);
+        UNROLL for (; l + LANES <= end; l += LANES)
+        {
+            vec x = v_load(q + l);
+            UNROLL for (int k = 0; k < n; k++) acc[k] =
+                v_fma(x, row_load(form, s, first + k * step, l, pair[k]), acc[k]);
+        }
+        if (l < end) {
+            int r = end - l;
+            vec x = v_load_part(q + l, r);
+            UNROLL for (int k = 0; k < n; k++) acc[k] =
+                v_fma(x, row_load_part(form, s, first + k * step, l, r, pair[k]), acc[k]);
+        }
+    }
 }
 
 /* Rows g, g + 4, g + 8 and g + 12: the order in which v_sums has its results ascending. */
 INLINE vec dot_4_rows(const enum form form, const float *q, const struct rows *s, int g)
 {
-    vec acc[4] = {v_zero(), v_zero(), v_zero(), v_zero()};
-    int l = 0;
-    for (; l + LANES <= s->d; l += LANES) {
-        vec x = v_load(q + l);
-        UNROLL for (int k = 0; k < 4; k++) acc[k] =
-            v_fma(x, row_load(form, s, 4 * k + g, l), acc[k]);
-    }
-    if (l < s->d) {
-        int r = s->d - l;
-        vec x = v_load_part(q + l, r);
-        UNROLL for (int k = 0; k < 4; k++) acc[k] =
-            v_fma(x, row_load_part(form, s, 4 * k + g, l, r), acc[k]);
-    }
+    vec acc[4];
+    dot_rows(form, acc, q, s, g, 4, 4);
     return v_sum4(acc[0], acc[1], acc[2], acc[3]);
+}
+
+INLINE float dot_row(const enum form form, const float *q, const struct rows *s, int i)
+{
+    vec acc[1];
+    dot_rows(form, acc, q, s, i, 1, 1);
+    return v_sum(acc[0]);
 }
 
 INLINE void score_rows(const enum form form, float *out, const float *q, const struct rows *s,
@@ -145,34 +168,55 @@ INLINE void score_rows(const enum form form, float *out, const float *q, const s
     }
     struct rows b = rows_block(form, s, i, n - i, pairs);
     for (int j = 0; i + j < n; j++)
-        out[i + j] = v_sum(dot_row(form, q, &b, j)) / divisor;
+        out[i + j] = dot_row(form, q, &b, j) / divisor;
 }
 
-/* 64 columns at a time stay in registers while the rows pass by. */
+/* 64 columns, which stay in registers while the rows pass by. Of their 4 vectors `share` have a
+ * pair in common. */
+INLINE void mix_columns(const enum form form, const int share, float *out, const float *w,
+                        const struct rows *b, int n, int l)
+{
+    vec acc[4];
+    UNROLL for (int c = 0; c < 4; c++) acc[c] = v_load(out + l + c * LANES);
+    int p[4];
+    UNROLL for (int c = 0; c < 4; c += share) p[c] = (l + c * LANES) / b->group;
+    for (int i = 0; i < n; i++) {
+        vec wi = v_set1(w[i]);
+        struct pair pair;
+        UNROLL for (int c = 0; c < 4; c++)
+        {
+            if (c % share == 0)
+                pair = row_pair(form, b, i, p[c]);
+            acc[c] = v_fma(wi, row_load(form, b, i, l + c * LANES, pair), acc[c]);
+        }
+    }
+    UNROLL for (int c = 0; c < 4; c++) v_store(out + l + c * LANES, acc[c]);
+}
+
 INLINE void mix_block(const enum form form, float *out, const float *w, const struct rows *b, int n)
 {
     int l = 0;
+    bool by_4 = form == ROWS_F32 || form == ROWS_F16 || b->group % (4 * LANES) == 0;
     for (; l + 4 * LANES <= b->d; l += 4 * LANES) {
-        vec acc[4];
-        UNROLL for (int c = 0; c < 4; c++) acc[c] = v_load(out + l + c * LANES);
-        for (int i = 0; i < n; i++) {
-            vec wi = v_set1(w[i]);
-            UNROLL for (int c = 0; c < 4; c++) acc[c] =
-                v_fma(wi, row_load(form, b, i, l + c * LANES), acc[c]);
-        }
-        UNROLL for (int c = 0; c < 4; c++) v_store(out + l + c * LANES, acc[c]);
+        if (by_4 || b->n_pairs == 1)
+            mix_columns(form, 4, out, w, b, n, l);
+        else if (b->group % (2 * LANES) == 0)
+            mix_columns(form, 2, out, w, b, n, l);
+        else
+            mix_columns(form, 1, out, w, b, n, l);
     }
     for (; l + LANES <= b->d; l += LANES) {
         vec acc = v_load(out + l);
-        for (int i = 0; i < n; i++)
-            acc = v_fma(v_set1(w[i]), row_load(form, b, i, l), acc);
+        for (int i = 0, p = l / b->group; i < n; i++)
+            acc = v_fma(v_set1(w[i]), row_load(form, b, i, l, row_pair(form, b, i, p)), acc);
         v_store(out + l, acc);
     }
     if (l < b->d) {
         int r = b->d - l;
         vec acc = v_load_part(out + l, r);
         for (int i = 0; i < n; i++)
-            acc = v_fma(v_set1(w[i]), row_load_part(form, b, i, l, r), acc);
+            acc =
+                v_fma(v_set1(w[i]), row_load_part(form, b, i, l, r, row_pair(form, b, i, 0)), acc);
         v_store_part(out + l, acc, r);
     }
 }
@@ -193,7 +237,8 @@ INLINE void mix_rows(const enum form form, float *out, const float *w, const str
 INLINE struct rows dense_rows(const void *rows, int d, size_t size)
 {
     size_t record = (size_t)d * size;
-    return (struct rows){.data = rows, .stride = record, .record = record, .d = d};
+    return (struct rows){
+        .data = rows, .stride = record, .record = record, .d = d, .n_pairs = 1, .group = d};
 }
 
 static void scores(float *out, const float *q, const float *rows, int n, int d, float divisor)

@@ -198,9 +198,9 @@ WIDEN(widen_bf16, v_load_bf16, bf16_to_f32)
 
 #include "harness/tensor/kernels_quant_simd.h"
 
-#define KERNELS(level)                                                                             \
+#define KERNELS(level, unpack_of_level)                                                            \
     const struct kernels kernels_##level = {                                                       \
-        #level,  matmul_f32,  matmul_f16, matmul_bf16, scores,    mix,          softmax,           \
-        rmsnorm, silu_mul,    rope,       add,         widen_f16, widen_bf16,   scores_f16,        \
-        mix_f16, scores_int8, mix_int8,   widen_int8,  unpack,    matmul_quant, widen_quant,       \
+        #level,  matmul_f32,  matmul_f16, matmul_bf16, scores,          mix,          softmax,     \
+        rmsnorm, silu_mul,    rope,       add,         widen_f16,       widen_bf16,   scores_f16,  \
+        mix_f16, scores_int8, mix_int8,   widen_int8,  unpack_of_level, matmul_quant, widen_quant, \
     };

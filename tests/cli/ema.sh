@@ -33,11 +33,31 @@ is "a model that is not there" "2 kvlab: experiment bytes has no finished item o
 lengths='tasks=[{"name": "mini_doc_qa", "words": 60}, {"name": "mini_doc_qa", "words": 200}]'
 settings='settings=[{"name": "full", "chain": ["full"]}]'
 ema=${KVLAB_HOME:-.}/configs/ema.json
-like "configs/ema.json is a plan" "*of 29000 words*items       48 *" "$("$KVLAB" plan "$ema" 2>&1)"
+like "configs/ema.json is a plan" "*of 32500 words*items       48 *" "$("$KVLAB" plan "$ema" 2>&1)"
 "$KVLAB" run "$ema" --db l.db --limit 1 --set "$lengths" --set "$settings" >out 2>err
 is "a task at two lengths runs" 0 $?
 like "its columns say which" "*doc_qa words 60 doc_qa words 200*" "$(tr -s ' \n' ' ' <out)"
 is "two prompts" 2 "$("$KVLAB" query --db l.db --format csv "SELECT count(DISTINCT prompt_tokens) FROM item" | tail -n 1)"
+
+# ---- of real caches ----
+kvo='settings=[{"name": "full", "chain": ["full"]}, {"name": "kvo", "chain": [{"kvo": {"first_layer": 3, "window": 32}}]}]'
+"$KVLAB" run "$ema" --db c.db --limit 1 --set "$lengths" --set "$kvo" >out 2>err
+"$KVLAB" report ema --db c.db >out 2>err
+is "a run's own bytes are reported" 0 $?
+like "of the full cache nothing is less" "*full * 1   0.00      0.00       -      -   0.00 *" "$(cat out)"
+ask() {
+    "$KVLAB" query --db c.db --format csv "$1" | tail -n 1
+}
+is "every item has its bytes by class" 4 "$(ask "SELECT count(*) FROM traffic WHERE written_bytes > 0")"
+is "classes add up to what the item has" 4 \
+    "$(ask "SELECT count(*) FROM traffic t JOIN job j ON j.id = t.job WHERE t.held_bytes - j.kv_bytes BETWEEN 0 AND 9
+            AND t.read_bytes - j.kv_read_bytes BETWEEN 0 AND 9")"
+is "uncompressed layers are 16-bit rows" 4 \
+    "$(ask "SELECT count(*) FROM traffic WHERE method = 'full' AND rows_held_bytes = full_bytes AND
+            rows_read_bytes = read_full_bytes OR method = 'kvo' AND rows_held_bytes = full_bytes * dense_share AND
+            rows_read_bytes = read_full_bytes * dense_share AND dense_share = 0.375")"
+
+# ---- mistakes ----
 "$KVLAB" run "$ema" --db l.db --set "${lengths/60/200}" --set "$settings" >out 2>err
 is "the same length twice is refused" 2 $?
 like "by name" "*tasks\[1\]: task 'mini_doc_qa' is listed twice with equal words and seed*" "$(cat err)"

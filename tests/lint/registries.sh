@@ -24,6 +24,7 @@ registry() {
 registry metrics/metrics.def METRIC metrics/@.c 'const struct metric metric_' ' ='
 registry harness/methods/methods.def METHOD harness/methods/@.c 'const struct kv_method method_' ' ='
 registry runner/commands.def COMMAND 'runner/cmd_*.c' 'const struct command cmd_' ' ='
+registry runner/benches.def BENCH runner/bench_@.c 'const struct bench_kind bench_' ' ='
 registry reports/reports.def REPORT reports/report_@.c 'const struct report report_' ' ='
 registry tests/golden/golden.def GOLDEN 'tests/golden/golden_*.c' \
     'int golden_' '\(const char \*dir, struct tally'

@@ -10,7 +10,7 @@
 #include "harness/base/rng.h"
 #include "harness/tensor/kernels.h"
 
-enum { D_MAX = 1024, N_MAX = 70, Q_MAX = 9, PAIR_WIDE = 8, PAIR_NARROW = 4 };
+enum { D_MAX = 1024, N_MAX = 70, Q_MAX = 9, PAIR_WIDE = 8, PAIR_NARROW = 4, LEVELS = 4 };
 
 static struct rng r = {11};
 
@@ -123,17 +123,17 @@ static void check_f16(const struct kernels *kn, int n, int d)
 
 static const struct kernels *level(int i)
 {
-    static const char *const names[] = {"plain", "avx2", "avx512"};
+    static const char *const names[] = {"plain", "avx2", "avx512", "avx512vbmi"};
     return kernels_named(names[i]);
 }
 
 static void packed_rows_are_their_floats(void **state)
 {
     (void)state;
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < LEVELS; i++)
         for (int j = 0; level(i) && j < COUNT(widths); j++)
             every_group(level(i), widths[j]);
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < LEVELS; i++)
         for (int d = 1; level(i) && d < 140; d++)
             check_f16(level(i), 1 + d % N_MAX, d), check_f16(level(i), 64, d);
 }
@@ -143,7 +143,7 @@ static void sums_do_not_depend_on_neighbours(void **state)
 {
     static float decoded[N_MAX * D_MAX], q[Q_MAX * D_MAX], all[Q_MAX * N_MAX], one;
     (void)state;
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < LEVELS; i++)
         for (int d = 16; level(i) && d < 140; d += 8) {
             struct int8_rows rows = {.d = d, .group = 8, .stride = (size_t)(d + d / 2)};
             uint8_t *bytes = random_rows(&rows, decoded, N_MAX);
@@ -248,7 +248,7 @@ static void check_unpack(const struct unpack_case *c)
     size_t bytes = (c->bit + bits + 7) / 8 + PACKED_SLACK;
     uint8_t *codes = memcpy(xmalloc(bytes), spare, bytes);
     struct code_row row = {codes, c->bit, mask, c->bits, c->lowest};
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < LEVELS; i++) {
         if (!level(i))
             continue;
         fill(got, c->n);

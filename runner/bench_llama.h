@@ -1,0 +1,28 @@
+/*
+ * llama.cpp on the same weights: its own llama-bench, run as a program.
+ *
+ * The weights go into a file without a name: it is gone with this process, whatever happens.
+ */
+#ifndef KVLAB_BENCH_LLAMA_H
+#define KVLAB_BENCH_LLAMA_H
+
+#include "runner/bench_setup.h"
+
+/* A cache format of llama.cpp, and how it is computed. */
+struct llama_case {
+    const char *name, *type;
+    const char *flash; // "0" or "1": a quantised cache needs its flash attention
+};
+extern const struct llama_case llama_cases[]; // NULL name ends them
+
+/* DIR/llama-bench or DIR/bin/llama-bench. ERR_USER. */
+int llama_find(const char *dir, char *out, size_t size, struct err *e);
+
+/* A descriptor of the weights' file for llama_rates, or -1. */
+int llama_open_weights(const struct model *m, enum gguf_format format, struct err *e);
+
+/* Tokens a second of n_new tokens behind a context, `repeats` times. */
+int llama_rates(const struct bench *b, int weights, const struct llama_case *c, int context,
+                int n_new, int repeats, double *rates, struct err *e);
+
+#endif
