@@ -19,7 +19,7 @@
 enum { M = 9, N = 70, K = 1024 };
 
 static struct rng r = {11};
-static const char *const levels[] = {"plain", "avx2", "avx512", "vbmi"};
+static const char *const levels[] = {"plain", "avx2", "avx512", "avx512vbmi"};
 
 struct packed {
     struct matrix f32, matrix; // as given, and packed
