@@ -35,12 +35,15 @@ static const char *category_head(const char *category, bool text)
     return text && !strcmp(category, "summarization") ? "summary" : category;
 }
 
-static void add_columns(struct grid *g, const struct table_data *d, bool text)
+static void add_columns(struct grid *g, const struct table_data *d, const struct table *t,
+                        bool text)
 {
     char mean[64];
     size_t cut = text ? common_prefix(d) : 0;
     snprintf(mean, sizeof mean, "mean of %d task%s", d->n_tasks, d->n_tasks == 1 ? "" : "s");
     grid_column(g, "", "setting", GRID_LEFT);
+    if (table_has_weights(t))
+        grid_column(g, "", "weights", GRID_LEFT);
     for (int i = 0; i < d->n_tasks; i++)
         grid_column(g, category_head(d->task[i].category, text), d->task[i].name + cut, GRID_RIGHT);
     grid_column(g, "", mean, GRID_RIGHT);
@@ -73,11 +76,6 @@ static bool column_marked(const struct table_data *d, const struct table *t, int
     return any;
 }
 
-static bool is_full(const struct table_row *r)
-{
-    return !strcmp(r->method, "full");
-}
-
 /* The best of the compressed settings, when there are several to choose from; task -1: the mean. */
 static double best_of(const struct table_data *d, const struct table *t, int task)
 {
@@ -88,7 +86,7 @@ static double best_of(const struct table_data *d, const struct table *t, int tas
         double x = task < 0          ? table_row_mean(d, r).mean
                    : r->cell[task].n ? r->cell[task].score
                                      : NAN;
-        if (is_full(r) || isnan(x))
+        if (table_row_is_reference(r) || isnan(x))
             continue;
         best = x > best ? x : best;
         n++;
@@ -105,7 +103,7 @@ static void add_score(struct grid *g, const struct table_data *d, const struct t
         grid_printf(g, "-%s", m);
     else
         grid_printf(g, "%.1f%s", c->score, m);
-    if (c->n && !is_full(&t->row[row]) && c->score == best_of(d, t, task))
+    if (c->n && !table_row_is_reference(&t->row[row]) && c->score == best_of(d, t, task))
         grid_bold(g);
 }
 
@@ -127,7 +125,7 @@ static void add_mean(struct grid *g, const struct table_data *d, const struct ta
         grid_printf(g, "%.1f%s", m.mean, marked);
     else
         grid_printf(g, "%.1f ±%.1f%s", m.mean, m.stderr_, marked);
-    if (!is_full(&t->row[row]) && m.mean == best_of(d, t, -1))
+    if (!table_row_is_reference(&t->row[row]) && m.mean == best_of(d, t, -1))
         grid_bold(g);
 }
 
@@ -135,6 +133,8 @@ static void add_row(struct grid *g, const struct table_data *d, const struct tab
 {
     const struct table_row *r = &t->row[row];
     grid_cell(g, text_of(r->name));
+    if (table_has_weights(t))
+        grid_cell(g, text_of(*r->weights ? r->weights : "as stored"));
     for (int i = 0; i < d->n_tasks; i++)
         add_score(g, d, t, row, i);
     add_mean(g, d, t, row);
@@ -147,6 +147,8 @@ static void add_items(struct grid *g, const struct table_data *d, const struct t
 {
     grid_rule(g);
     grid_cell(g, text_of("items"));
+    if (table_has_weights(t))
+        grid_cell(g, text_of(""));
     for (int i = 0; i < d->n_tasks; i++)
         grid_printf(g, "%d%s", d->task[i].items, mark(false, column_marked(d, t, i)));
     for (int i = 0; i < 4; i++)
@@ -253,6 +255,10 @@ static void put_notes(const struct table_data *d, const struct table *t, put_not
         "All three over all finished items.",
         basis_words(t));
     put(b.s, width, out);
+    if (table_has_weights(t))
+        put("weights: bits and group of the layers' matrices, packed by rounding to nearest; "
+            "embedding, head and norms are as stored.",
+            width, out);
     buf_reset(&b);
     if (missing_note(d, t, &b))
         put(b.s, width, out);
@@ -283,7 +289,7 @@ static void put_table(const struct table_data *d, const struct table *t,
 {
     bool text = r->format == REPORT_TEXT;
     struct grid *g = grid_new();
-    add_columns(g, d, text);
+    add_columns(g, d, t, text);
     for (int i = 0; i < t->n_rows; i++)
         add_row(g, d, t, i);
     add_items(g, d, t);
@@ -299,6 +305,14 @@ static void put_table(const struct table_data *d, const struct table *t,
 
 /* ---- CSV: all models in one, numbers with all digits that mean something ---- */
 
+static bool any_weights(const struct table_data *d)
+{
+    bool any = false;
+    for (int i = 0; i < d->n_tables; i++)
+        any |= table_has_weights(&d->table[i]);
+    return any;
+}
+
 static void add_csv_row(struct grid *g, const struct table_data *d, const struct table *t,
                         const struct table_row *r)
 {
@@ -309,6 +323,8 @@ static void add_csv_row(struct grid *g, const struct table_data *d, const struct
     grid_cell(g, text_of(t->model_name));
     grid_cell(g, text_of(t->protocol_name));
     grid_cell(g, text_of(r->name));
+    if (any_weights(d))
+        grid_cell(g, text_of(r->weights));
     for (int i = 0; i < d->n_tasks; i++) {
         const struct table_cell *c = &r->cell[i];
         if (c->n)
@@ -337,6 +353,8 @@ static void put_csv(const struct table_data *d, struct buf *out)
     grid_column(g, "", "model", GRID_LEFT);
     grid_column(g, "", "protocol", GRID_LEFT);
     grid_column(g, "", "setting", GRID_LEFT);
+    if (any_weights(d))
+        grid_column(g, "", "weights", GRID_LEFT);
     for (int i = 0; i < d->n_tasks; i++)
         grid_column(g, "", d->task[i].name, GRID_RIGHT);
     for (size_t i = 0; i < sizeof last / sizeof *last; i++)

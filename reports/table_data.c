@@ -76,12 +76,13 @@ static int load_tables(struct table_data *d, struct db *db, const char *model, s
     return rc;
 }
 
-/* The full cache first, then the configuration's order. */
+/* The full cache with the stored weights first, then the configuration's order. */
 static const char rows_sql[] =
-    "SELECT x.run, x.name, c.method FROM experiment_run x JOIN run r ON r.id = x.run"
+    "SELECT x.run, x.name, c.method, coalesce(c.weights, '') FROM experiment_run x JOIN run r ON "
+    "r.id = x.run"
     " JOIN setting c ON c.id = r.setting"
     " WHERE x.experiment = ?1 AND r.model = ?2 AND r.protocol = ?3"
-    " ORDER BY c.method <> 'full', x.position, x.run";
+    " ORDER BY c.method <> 'full' OR c.weights IS NOT NULL, x.position, x.run";
 
 static int load_rows(struct table_data *d, struct table *t, struct db *db, struct err *e)
 {
@@ -99,6 +100,7 @@ static int load_rows(struct table_data *d, struct table *t, struct db *db, struc
                                 .decode_tps = NAN,
                                 .name = stmt_str_dup(q, 1),
                                 .method = stmt_str_dup(q, 2),
+                                .weights = stmt_str_dup(q, 3),
                                 .kv_basis = xstrdup(""),
                                 .cell = xcalloc((size_t)d->n_tasks + 1, sizeof *r->cell)};
     }
@@ -263,6 +265,7 @@ static void release_table(struct table *t)
     for (int i = 0; i < t->n_rows; i++) {
         free(t->row[i].name);
         free(t->row[i].method);
+        free(t->row[i].weights);
         free(t->row[i].kv_basis);
         free(t->row[i].cell);
     }
@@ -287,6 +290,19 @@ void table_data_release(struct table_data *d)
 }
 
 /* ---- what follows from the numbers ---- */
+
+bool table_row_is_reference(const struct table_row *r)
+{
+    return !strcmp(r->method, "full") && !*r->weights;
+}
+
+bool table_has_weights(const struct table *t)
+{
+    bool any = false;
+    for (int i = 0; i < t->n_rows; i++)
+        any |= *t->row[i].weights != 0;
+    return any;
+}
 
 bool table_cell_partial(const struct table_cell *c, const struct table_task *t)
 {

@@ -18,6 +18,7 @@ struct table_cell {
 struct table_row {
     int64_t run;
     char *name, *method;
+    char *weights;                           // "w4g128"; "": as the checkpoint stores them
     double kv_ratio, read_ratio, decode_tps; // over all items, NaN where unknown
     char *kv_basis;
     struct table_cell *cell; // [n_tasks]
@@ -46,6 +47,11 @@ struct table_data {
 int table_data_load(struct table_data *d, struct store *s, const struct report_request *r,
                     struct err *e);
 void table_data_release(struct table_data *d);
+
+/* Nothing is compressed: neither the cache nor the weights. */
+bool table_row_is_reference(const struct table_row *r);
+/* Does any setting store its weights otherwise? */
+bool table_has_weights(const struct table *t);
 
 /* Whether a cell lacks items that the task has elsewhere, or that were asked for. */
 bool table_cell_partial(const struct table_cell *c, const struct table_task *t);

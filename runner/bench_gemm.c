@@ -84,7 +84,7 @@ static int run(struct bench *b, struct err *e)
     struct work w = {.f32 = mem_aligned(n * sizeof(float)),
                      .x = mem_aligned(ROWS_MAX * side * sizeof(float)),
                      .out = mem_aligned(ROWS_MAX * side * sizeof(float)),
-                     .bf16 = {half, DT_BF16, SIDE_MAX, SIDE_MAX}};
+                     .bf16 = {half, DT_BF16, SIDE_MAX, SIDE_MAX, NULL}};
     for (size_t i = 0; i < n; i++) {
         half[i] = bf16_from_f32((float)rng_normal(&r));
         w.f32[i] = bf16_to_f32(half[i]);

@@ -19,6 +19,7 @@ const struct command cmd_generate = {
              "  --model NAME      a known model or a folder (mini)\n"
              "  --chain JSON      the setting: '[\"full\"]' (that is the default),\n"
              "                    '[{\"kvo\": {\"key_bits\": 4}}]'\n"
+             "  --weights JSON    weights of few bits: '{\"bits\": 4}' (as stored)\n"
              "  --max-new N       tokens at most (64)\n"
              "  --set KEY=VALUE   an option of the protocol: chat=never, bos=false\n"
              "  --threads N       threads (one for each processor)\n"
@@ -28,7 +29,7 @@ const struct command cmd_generate = {
 };
 
 struct request {
-    const char *prompt, *file, *model, *chain, *max_new, *threads;
+    const char *prompt, *file, *model, *chain, *weights, *max_new, *threads;
     const char *sets[SETS_MAX];
     int n_sets, ids;
 };
@@ -37,6 +38,7 @@ struct generation {
     struct model_spec spec;
     struct protocol protocol;
     struct kv_chain chain;
+    struct quant_format weights;
     struct model *model;
     struct text text;
     struct prompt prompt;
@@ -89,6 +91,22 @@ static int read_chain(struct generation *g, const char *text, struct err *e)
     return rc;
 }
 
+static int read_weights(struct generation *g, const char *text, struct err *e)
+{
+    struct json *object = json_read(text_of(text), e);
+    int rc =
+        object ? quant_format_read(&g->weights, object, "--weights", e) : err_in(e, "--weights");
+    json_free(object);
+    return rc;
+}
+
+static int use_weights(struct generation *g, struct err *e)
+{
+    if (model_check_weights(g->model, &g->weights, e))
+        return err_in(e, "--weights");
+    return model_use_weights(g->model, &g->weights, e);
+}
+
 static int open_all(struct generation *g, const struct request *r, struct err *e)
 {
     long threads = 0, max_new = 64;
@@ -98,14 +116,16 @@ static int open_all(struct generation *g, const struct request *r, struct err *e
         g->spec.max_prompt_longbench = g->spec.max_prompt_kvo = 10000000;
     if ((r->threads && command_int("--threads", r->threads, 1, 1024, &threads, e)) ||
         (r->max_new && command_int("--max-new", r->max_new, 1, 1000000, &max_new, e)) ||
-        read_prompt(r, &g->text, e) || read_protocol(g, r, e) || read_chain(g, r->chain, e))
+        read_prompt(r, &g->text, e) || read_protocol(g, r, e) || read_chain(g, r->chain, e) ||
+        read_weights(g, r->weights, e))
         return -1;
     struct model_options o = {.threads = session_threads((int)threads),
                               .reference = g->protocol.path == 1,
                               .rope_factor = g->spec.rope_factor,
                               .max_positions = g->spec.max_positions};
     if (!(g->model = model_open(g->spec.dir, &o, e)) ||
-        kv_chain_check(&g->chain, model_shape(g->model), !o.reference, "--chain", e))
+        kv_chain_check(&g->chain, model_shape(g->model), !o.reference, "--chain", e) ||
+        use_weights(g, e))
         return -1;
     return protocol_stop_rules(&g->protocol, NULL, g->model, (int)max_new, &g->rules, e);
 }
@@ -153,12 +173,16 @@ static int print(const struct generation *g, bool ids, struct err *e)
         g->prompt.ids.n, g->prompt.cut ? " (cut)" : "", g->out.ids.n, g->out.stop,
         100 * held / (double)l->full, l->read_full ? 100 * read / (double)l->read_full : 100.0,
         g->out.steps ? g->out.steps / g->out.seconds : 0);
+    if (quant_format_on(&g->weights) && g->out.steps)
+        log_note("weights %.2f MB held, %.2f MB read a step",
+                 (double)model_weight_bits(g->model) / 8e6,
+                 (double)g->out.weight_bits / 8e6 / g->out.steps);
     return 0;
 }
 
 static int generate(int argc, char **argv)
 {
-    struct request r = {.model = "mini", .chain = "[\"full\"]"};
+    struct request r = {.model = "mini", .chain = "[\"full\"]", .weights = "{}"};
     struct generation g = {0};
     struct err e;
     int n;
@@ -166,6 +190,7 @@ static int generate(int argc, char **argv)
                                  {.name = "--file", .value = &r.file},
                                  {.name = "--model", .value = &r.model},
                                  {.name = "--chain", .value = &r.chain},
+                                 {.name = "--weights", .value = &r.weights},
                                  {.name = "--max-new", .value = &r.max_new},
                                  {.name = "--threads", .value = &r.threads},
                                  {.name = "--set", .list = r.sets, .max = SETS_MAX, .n = &r.n_sets},

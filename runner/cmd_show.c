@@ -12,11 +12,12 @@ static int show(int argc, char **argv);
 const struct command cmd_show = {
     .name = "show",
     .summary = "a method's options; the keys of a configuration",
-    .usage = "show method NAME | show protocol | show model | show task\n\n"
+    .usage = "show method NAME | show protocol | show model | show task | show weights\n\n"
              "  method NAME  what it does, the hooks it fills, its options\n"
              "  protocol     options of \"protocol\" in a configuration\n"
              "  model        keys of \"model\" and of configs/models/NAME.json\n"
-             "  task         keys of \"data\" and of an entry of \"tasks\"",
+             "  task         keys of \"data\" and of an entry of \"tasks\"\n"
+             "  weights      keys of \"weights\" in an entry of \"settings\"",
     .run = show,
 };
 
@@ -38,7 +39,7 @@ static int show_method(const char *name, struct buf *out, struct err *e)
 
 static int show_one(const char *const *what, int n, struct buf *out, struct err *e)
 {
-    static const char *const names[] = {"method", "protocol", "model", "task"};
+    static const char *const names[] = {"method", "protocol", "model", "task", "weights"};
     char hint[128];
     if (n == 2 && !strcmp(what[0], "method"))
         return show_method(what[1], out, e);
@@ -48,11 +49,13 @@ static int show_one(const char *const *what, int n, struct buf *out, struct err 
         opt_put_help(model_spec_options, out);
     else if (n == 1 && !strcmp(what[0], "task"))
         opt_put_help(exp_task_options, out);
+    else if (n == 1 && !strcmp(what[0], "weights"))
+        opt_put_help(quant_options, out);
     else
         return err_user(e,
                         "show: what is '%s'? (usage: kvlab show method NAME | protocol | model | "
-                        "task)%s",
-                        n ? what[0] : "", n ? near_hint(hint, what[0], names, 4) : "");
+                        "task | weights)%s",
+                        n ? what[0] : "", n ? near_hint(hint, what[0], names, 5) : "");
     return 0;
 }
 

@@ -46,6 +46,7 @@ void decode_greedy(struct model *m, struct kv_cache *cache, const float *prompt_
                    const struct stop_rules *rules, float *logits, struct decoded *out)
 {
     double start = clock_seconds();
+    uint64_t before = model_weight_bits_read(m);
     tokens_reset(&out->ids);
     out->steps = 0;
     tokens_add(&out->ids, choose(m, rules, prompt_logits, 0));
@@ -55,4 +56,5 @@ void decode_greedy(struct model *m, struct kv_cache *cache, const float *prompt_
         tokens_add(&out->ids, choose(m, rules, logits, out->ids.n));
     }
     out->seconds = clock_seconds() - start;
+    out->weight_bits = model_weight_bits_read(m) - before;
 }

@@ -19,6 +19,7 @@ struct decoded {
     const char *stop;  // "eos" (any stop id), "length", "positions"
     double seconds;    // of the decode steps: all tokens but the first
     int steps;
+    uint64_t weight_bits; // of the model's weights, read by the steps
 };
 
 void decoded_init(struct decoded *d);

@@ -7,6 +7,7 @@
 
 #include "harness/base/mem.h"
 #include "harness/base/near.h"
+#include "runner/setting.h"
 
 #define AT(field) offsetof(struct exp_task, field)
 /* clang-format off */
@@ -150,19 +151,29 @@ static int read_tasks(struct experiment *x, const struct json *root, const char 
     return 0;
 }
 
+static int read_weights(struct quant_format *f, const struct json *object, const char *where,
+                        struct err *e)
+{
+    char place[600];
+    opt_defaults(quant_options, f);
+    snprintf(place, sizeof place, "%s: weights", where);
+    return object ? quant_format_read(f, object, place, e) : 0;
+}
+
 static int read_setting(struct exp_setting *s, const struct json *entry, const char *where,
                         struct err *e)
 {
     const struct json *name, *chain;
-    static const char *const keys[] = {"name", "chain"};
+    static const char *const keys[] = {"name", "chain", "weights"};
     char hint[128];
     if (json_type(entry) != JSON_OBJECT)
         return err_user(e, "%s: is %s, must be {\"name\": ..., \"chain\": [...]}", where,
                         json_type_name(json_type(entry)));
     for (const struct json *m = json_first(entry); m; m = json_next(m))
-        if (strcmp(json_key(m), "name") && strcmp(json_key(m), "chain"))
+        if (strcmp(json_key(m), "name") && strcmp(json_key(m), "chain") &&
+            strcmp(json_key(m), "weights"))
             return err_user(e, "%s: unknown key '%s'%s", where, json_key(m),
-                            near_hint(hint, json_key(m), keys, 2));
+                            near_hint(hint, json_key(m), keys, 3));
     if (!(name = json_need(entry, "name", JSON_STRING, e)) ||
         !(chain = json_need(entry, "chain", JSON_ARRAY, e)))
         return err_in(e, "%s", where);
@@ -171,16 +182,18 @@ static int read_setting(struct exp_setting *s, const struct json *entry, const c
         return err_user(e, "%s: key 'name' must have from 1 to %zu bytes", where,
                         sizeof s->name - 1);
     memcpy(s->name, t.s, t.n + 1);
+    if (read_weights(&s->weights, json_get(entry, "weights"), where, e))
+        return -1;
     return kv_chain_read(&s->chain, chain, where, e);
 }
 
-static bool same_chain(const struct kv_chain *a, const struct kv_chain *b)
+static bool same_setting(const struct exp_setting *a, const struct exp_setting *b)
 {
     struct buf ta, tb;
     buf_init(&ta);
     buf_init(&tb);
-    kv_chain_canonical(a, &ta);
-    kv_chain_canonical(b, &tb);
+    setting_canonical(a, &ta);
+    setting_canonical(b, &tb);
     bool same = text_eq(text_buf(&ta), text_buf(&tb));
     buf_release(&ta);
     buf_release(&tb);
@@ -206,7 +219,7 @@ static int read_settings(struct experiment *x, const struct json *root, const ch
         for (int i = 0; i + 1 < x->n_settings; i++) {
             if (!strcmp(x->settings[i].name, s->name))
                 return err_user(e, "%s: two settings are called '%s'", where, s->name);
-            if (same_chain(&x->settings[i].chain, &s->chain))
+            if (same_setting(&x->settings[i], s))
                 return err_user(e, "%s: settings '%s' and '%s' are the same", where,
                                 x->settings[i].name, s->name);
         }
@@ -234,6 +247,10 @@ static void put_canonical(struct experiment *x)
         json_put_string(b, text_of(x->settings[i].name));
         buf_str(b, ",\"chain\":");
         kv_chain_canonical(&x->settings[i].chain, b);
+        if (quant_format_on(&x->settings[i].weights)) {
+            buf_str(b, ",\"weights\":");
+            quant_format_canonical(&x->settings[i].weights, b);
+        }
         buf_char(b, '}');
     }
     buf_str(b, "]}");

@@ -6,7 +6,8 @@
  *     "tasks": ["mini_doc_qa", {"name": "mini_report", "words": 900, "samples": 4}],
  *     "protocol": {"preset": "longbench"},
  *     "settings": [{"name": "full", "chain": ["full"]},
- *                  {"name": "kvo 2 bit", "chain": [{"kvo": {"key_bits": 2}}]}] }
+ *                  {"name": "kvo 2 bit", "chain": [{"kvo": {"key_bits": 2}}],
+ *                   "weights": {"bits": 4}}] }
  *
  * A generated task may be listed several times, with other words or another seed each.
  */
@@ -14,6 +15,7 @@
 #define KVLAB_EXPERIMENT_H
 
 #include "harness/kv/chain.h"
+#include "harness/tensor/quant.h"
 #include "runner/protocol.h"
 
 enum { TASKS_MAX = 64, SETTINGS_MAX = 256 };
@@ -28,6 +30,7 @@ struct exp_task {
 struct exp_setting {
     char name[OPT_STR_MAX];
     struct kv_chain chain;
+    struct quant_format weights; // off unless the setting has "weights"
 };
 
 struct experiment {

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "harness/base/file.h"
+#include "runner/setting.h"
 
 static void hash_buf(struct buf *b, char out[SHA256_HEX])
 {
@@ -150,6 +151,20 @@ static void fill_columns(struct store_setting *row, const struct kv_link *l)
     }
 }
 
+/* name: room for the words of column weights. */
+static void fill_weights(struct store_setting *row, const struct quant_format *f, struct buf *name)
+{
+    if (!quant_format_on(f))
+        return;
+    quant_format_name(f, name);
+    row->weights = name->s;
+    row->weight_bits = f->bits;
+    row->weight_group = f->group;
+    row->weight_symmetric = f->symmetric;
+    row->weight_clip = f->clip;
+    row->weight_pair_bits = f->pairs ? 32 : 16;
+}
+
 struct option_list {
     struct store_option list[OPTIONS_MAX];
     struct buf values[OPTIONS_MAX];
@@ -170,17 +185,19 @@ int identity_put_setting(const struct exp_setting *k, struct store *s, int64_t *
 {
     struct store_setting row = STORE_SETTING;
     struct option_list all = {.n = 0};
-    struct buf json, chain;
+    struct buf json, chain, weights;
     char hash[SHA256_HEX];
     buf_init(&json);
     buf_init(&chain);
-    kv_chain_canonical(&k->chain, &json);
+    buf_init(&weights);
+    setting_canonical(k, &json);
     hash_sha256(text_buf(&json), hash);
     for (int i = 0; i < k->chain.n; i++) {
         buf_printf(&chain, "%s%s", i ? " + " : "", k->chain.links[i].method->name);
         fill_columns(&row, &k->chain.links[i]);
         add_options(&all, &k->chain.links[i]);
     }
+    fill_weights(&row, &k->weights, &weights);
     row.identity = hash;
     row.name = k->name;
     row.chain = chain.s;
@@ -193,6 +210,7 @@ int identity_put_setting(const struct exp_setting *k, struct store *s, int64_t *
         buf_release(&all.values[i]);
     buf_release(&json);
     buf_release(&chain);
+    buf_release(&weights);
     return rc;
 }
 
@@ -205,7 +223,7 @@ int identity_put_run(const struct model_identity *known, const struct experiment
     buf_printf(&b, "model %s\nprotocol ", known->hash);
     protocol_canonical(&x->protocol, &x->model, &b);
     buf_str(&b, "\nsetting ");
-    kv_chain_canonical(&x->settings[ids->position].chain, &b);
+    setting_canonical(&x->settings[ids->position], &b);
     buf_str(&b, "\norigin run\n");
     hash_buf(&b, hash);
     struct store_run row = {hash,  ids->model,      ids->setting,  ids->protocol,

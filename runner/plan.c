@@ -8,6 +8,7 @@
 #include "harness/base/log.h"
 #include "runner/build_info.h"
 #include "runner/identity.h"
+#include "runner/setting.h"
 
 static int open_task(struct plan *p, int i, struct err *e)
 {
@@ -37,8 +38,10 @@ static int check_settings(struct plan *p, struct err *e)
         if (kv_chain_check(&s->chain, model_shape(p->model), !model_engine(p->model)->floats, where,
                            e))
             return -1;
+        if (model_check_weights(p->model, &s->weights, e))
+            return err_in(e, "%s: weights", where);
         buf_init(&class);
-        kv_chain_class(&s->chain, &class);
+        setting_class(s, &class);
         hash_sha256(text_buf(&class), p->classes[i]);
         buf_release(&class);
         for (int k = 0; k < i; k++)
@@ -218,7 +221,7 @@ void plan_describe(const struct plan *p, struct buf *out)
     buf_printf(out, "\nsettings    %d in %d prefill classes\n", x->n_settings, p->n_classes);
     for (int k = 0; k < x->n_settings; k++) {
         buf_printf(out, "            %-24s ", x->settings[k].name);
-        kv_chain_describe(&x->settings[k].chain, out);
+        setting_describe(&x->settings[k], out);
         buf_char(out, '\n');
     }
     for (int t = 0; t < x->n_tasks; t++) {

@@ -45,6 +45,7 @@ struct group {
     struct stop_rules rules;
     const struct kv_chain *chains[SETTINGS_MAX]; // of the claim's jobs, in order
     const char *names[SETTINGS_MAX];
+    const struct quant_format *weights;    // of all its settings: part of the prefill class
     struct kv_cache *caches[SETTINGS_MAX]; // one for each job
     double prefill_seconds;
 };
@@ -106,6 +107,7 @@ static int find_in_plan(struct work *w, struct group *g, struct err *e)
             if (p->setting_ids[k] == c->jobs[i].setting) {
                 g->chains[i] = &p->x->settings[k].chain;
                 g->names[i] = p->x->settings[k].name;
+                g->weights = &p->x->settings[k].weights;
             }
     return 0;
 }
@@ -149,6 +151,8 @@ static int prefill(struct work *w, struct group *g, struct err *e)
 {
     struct model *m = w->plan->model;
     int n = (int)g->prompt.ids.n;
+    if (model_use_weights(m, g->weights, e))
+        return -1;
     size_t need = need_of(g, m, n);
     if (need > mem_available())
         return err_item(e, "prompt of %d tokens needs %.1f GiB for its caches, %.1f GiB are free",
@@ -188,8 +192,13 @@ static void fill_result(struct store_result *r, const struct work *w, const stru
     r->decode_seconds = d->seconds;
 }
 
+/* Bits of the model's weights: all that hold it, and those that the item's steps read. */
+struct weight_bits {
+    uint64_t held, read;
+};
+
 static void put_ledger(struct store_result *r, const struct kv_cache *cache,
-                       struct store_ledger out[LEDGER_ROWS_MAX])
+                       struct weight_bits weights, struct store_ledger out[LEDGER_ROWS_MAX])
 {
     struct kv_ledger l;
     kv_cache_ledger(cache, &l);
@@ -199,7 +208,7 @@ static void put_ledger(struct store_result *r, const struct kv_cache *cache,
     r->kv_read_bytes = (int64_t)((kv_ledger_sum(l.read) + 7) / 8);
     r->kv_read_full_bytes = (int64_t)(l.read_full / 8);
     r->ledger = out;
-    r->n_ledger = ledger_rows(&l, 0, 0, out);
+    r->n_ledger = ledger_rows(&l, weights.held / 8, weights.read / 8, out);
 }
 
 static int score_and_store(struct work *w, const struct group *g, int i, struct store_result *r,
@@ -231,7 +240,7 @@ static int run_setting(struct work *w, struct group *g, int i, struct err *e)
     for (size_t t = 0; t < d.ids.n; t++)
         buf_printf(&ids, "%s%d", t ? " " : "", (int)d.ids.v[t]);
     fill_result(&r, w, g, &d, ids.s);
-    put_ledger(&r, g->caches[i], ledger);
+    put_ledger(&r, g->caches[i], (struct weight_bits){model_weight_bits(m), d.weight_bits}, ledger);
     struct err why;
     int rc;
     if (tokenizer_decode(model_get_tokenizer(m), d.ids.v, d.ids.n, &text, &why)) {

@@ -11,7 +11,7 @@
 
 #include "harness/base/hash.h"
 #include "harness/base/mem.h"
-#include "harness/model/weights.h"
+#include "harness/model/weight_set.h"
 #include "harness/tensor/gemm.h"
 
 enum { ROWS_BLOCK = 16 }; // rows of one task of the row-wise loops
@@ -19,6 +19,9 @@ enum { ROWS_BLOCK = 16 }; // rows of one task of the row-wise loops
 struct model {
     struct model_config config;
     struct weights *weights;
+    const struct layer_weights *layers; // those in use: the checkpoint's, or of a set
+    struct weight_set **sets;
+    int n_sets;
     struct tokenizer *tokenizer;
     struct kv_shape shape;
     struct kv_engine engine;
@@ -90,6 +93,7 @@ static int open_engine(struct model *m, const struct model_options *o, struct er
 static void open_rest(struct model *m, const struct model_options *o)
 {
     struct model_config *c = &m->config;
+    m->layers = m->weights->layers;
     m->shape = (struct kv_shape){c->n_layers, c->n_heads, c->n_kv_heads, c->head_dim};
     if (o->rope_factor > 0)
         c->rope_factor = o->rope_factor;
@@ -152,6 +156,9 @@ void model_close(struct model *m)
     gemm_release(&m->gemm);
     pool_free(m->engine.pool);
     tokenizer_close(m->tokenizer);
+    for (int i = 0; i < m->n_sets; i++)
+        weight_set_free(m->sets[i]);
+    free(m->sets);
     weights_close(m->weights);
     free(m);
 }
@@ -189,6 +196,41 @@ size_t model_parameters(const struct model *m)
 enum dtype model_weights_dtype(const struct model *m)
 {
     return m->weights->layers[0].q.dtype;
+}
+
+int model_check_weights(const struct model *m, const struct quant_format *f, struct err *e)
+{
+    return weight_set_check(m->weights, f, e);
+}
+
+int model_use_weights(struct model *m, const struct quant_format *f, struct err *e)
+{
+    if (!quant_format_on(f)) {
+        m->layers = m->weights->layers;
+        return 0;
+    }
+    int i = 0;
+    while (i < m->n_sets && !quant_format_equal(weight_set_format(m->sets[i]), f))
+        i++;
+    if (i == m->n_sets) {
+        struct weight_set *s = weight_set_new(m->weights, f, m->engine.pool, e);
+        if (!s)
+            return -1;
+        m->sets = xrealloc(m->sets, mem_size((size_t)i + 1, sizeof(struct weight_set *)));
+        m->sets[m->n_sets++] = s;
+    }
+    m->layers = weight_set_layers(m->sets[i]);
+    return 0;
+}
+
+uint64_t model_weight_bits(const struct model *m)
+{
+    return weights_bits(m->weights, m->layers);
+}
+
+uint64_t model_weight_bits_read(const struct model *m)
+{
+    return m->gemm.bits_read;
 }
 
 int model_hash_weights(const struct model *m, char out[65], struct err *e)
@@ -295,7 +337,7 @@ static void embed(struct model *m, const int32_t *ids, int n)
 
 static void project_qkv(struct model *m, multiply *mul, int layer, int n)
 {
-    const struct layer_weights *w = &m->weights->layers[layer];
+    const struct layer_weights *w = &m->layers[layer];
     for_rows(m, n, norm_row, m->normed, m->x, w->attn_norm);
     const struct product qkv[] = {{m->q, &w->q}, {m->k, &w->k}, {m->v, &w->v}};
     mul(&m->gemm, qkv, 3, m->normed, n);
@@ -305,7 +347,7 @@ static void project_qkv(struct model *m, multiply *mul, int layer, int n)
 /* From the attention of n tokens (m->mixed) to the end of the layer. */
 static void finish_layer(struct model *m, multiply *mul, int layer, int n)
 {
-    const struct layer_weights *w = &m->weights->layers[layer];
+    const struct layer_weights *w = &m->layers[layer];
     const struct product o = {m->normed, &w->o}, down = {m->normed, &w->down};
     const struct product both[] = {{m->gate, &w->gate}, {m->up, &w->up}};
     mul(&m->gemm, &o, 1, m->mixed, n);

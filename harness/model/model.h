@@ -12,6 +12,7 @@
 #include "harness/kv/prefill.h"
 #include "harness/model/hf_config.h"
 #include "harness/model/tokenizer.h"
+#include "harness/tensor/quant.h"
 
 enum { MODEL_BATCH_MAX = 512 }; // caches of one step; also the tokens of a prefill chunk
 
@@ -44,6 +45,20 @@ const struct kv_engine *model_engine(const struct model *m);
 const struct weights *model_get_weights(const struct model *m);
 size_t model_parameters(const struct model *m);
 enum dtype model_weights_dtype(const struct model *m);
+
+/* ---- weights of few bits ---- */
+
+/* Does the format fit this model? ERR_USER: key, value, rule and the nearest that does. */
+int model_check_weights(const struct model *m, const struct quant_format *f, struct err *e);
+/* All that follows computes with the layers' matrices in this format: packed once, by all threads,
+ * and kept until model_close. f was checked. ERR_ITEM: no memory; the weights stay what they were.
+ */
+int model_use_weights(struct model *m, const struct quant_format *f, struct err *e);
+/* Of the weights in use: what holds them, the head and embedding included; and what the products
+ * of all steps so far (with each prefill's head) have read. */
+uint64_t model_weight_bits(const struct model *m);
+uint64_t model_weight_bits_read(const struct model *m);
+
 /* Hashes of what decides the numbers: all weight files, in order. */
 int model_hash_weights(const struct model *m, char out[65], struct err *e);
 

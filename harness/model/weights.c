@@ -67,7 +67,7 @@ static int need_matrix(struct loader *l, const char *name, int rows, int cols, s
     const struct tensor *t = need(l, name, shape, 2, e);
     if (!t)
         return -1;
-    *m = (struct matrix){t->data, t->dtype, rows, cols};
+    *m = (struct matrix){.data = t->data, .dtype = t->dtype, .rows = rows, .cols = cols};
     return 0;
 }
 
@@ -265,4 +265,18 @@ size_t weights_parameters(const struct weights *w)
              elements(y->up) + elements(y->down);
     }
     return n;
+}
+
+uint64_t weights_bits(const struct weights *w, const struct layer_weights *layers)
+{
+    size_t norms = (2 * (size_t)w->n_layers + 1) * (size_t)w->embed.cols;
+    uint64_t bits = matrix_bits(&w->embed) + norms * sizeof(float) * 8;
+    if (w->head.data != w->embed.data)
+        bits += matrix_bits(&w->head);
+    for (int i = 0; i < w->n_layers; i++) {
+        const struct layer_weights *y = &layers[i];
+        bits += matrix_bits(&y->q) + matrix_bits(&y->k) + matrix_bits(&y->v) + matrix_bits(&y->o) +
+                matrix_bits(&y->gate) + matrix_bits(&y->up) + matrix_bits(&y->down);
+    }
+    return bits;
 }

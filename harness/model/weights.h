@@ -45,5 +45,7 @@ void weights_close(struct weights *w);
 
 /* Number of elements in the matrices and vectors: a tied head counts once. */
 size_t weights_parameters(const struct weights *w);
+/* What holds them, the layers being these (the checkpoint's own, or packed). */
+uint64_t weights_bits(const struct weights *w, const struct layer_weights *layers);
 
 #endif

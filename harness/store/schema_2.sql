@@ -2,6 +2,53 @@
 
 -- ---- how weights are stored: columns of setting ----
 
+ALTER TABLE setting ADD COLUMN weights TEXT;
+ALTER TABLE setting ADD COLUMN weight_bits INTEGER;
+ALTER TABLE setting ADD COLUMN weight_group INTEGER;
+ALTER TABLE setting ADD COLUMN weight_symmetric INTEGER;
+ALTER TABLE setting ADD COLUMN weight_clip REAL;
+ALTER TABLE setting ADD COLUMN weight_pair_bits INTEGER;
+
+-- As in version 1, with the weights.
+DROP VIEW result;
+CREATE VIEW result AS
+SELECT e.run AS run, m.name AS model, t.name AS task, t.category AS category, c.method AS method,
+       c.name AS setting, e.n AS n, e.score AS score, e.stderr AS stderr, e.kv_ratio AS kv_ratio,
+       e.kv_read_ratio AS kv_read_ratio, e.failed AS failed, e."left" AS "left",
+       e.planned AS planned, e.done AS done, t.metric AS metric,
+       e.metric_version AS metric_version, c.chain AS chain, c.key_bits AS key_bits,
+       c.value_bits AS value_bits, c.key_kept AS key_kept, c.value_kept AS value_kept,
+       c.prune_keys AS prune_keys, c.prune_values AS prune_values,
+       c.token_budget AS token_budget, c.window AS window, c.first_layer AS first_layer,
+       c.ordering AS ordering, c.weights AS weights, c.weight_bits AS weight_bits,
+       c.weight_group AS weight_group, e.kv_basis AS kv_basis,
+       e.kv_ratio * 4 * m.layers * m.kv_heads * m.head_dim AS kv_bytes_token,
+       e.prefill_tps AS prefill_tps, e.decode_tps AS decode_tps,
+       e.prompt_tokens AS prompt_tokens, e.new_tokens AS new_tokens, p.preset AS protocol,
+       p.max_prompt_tokens AS max_prompt_tokens, t.data AS data, r.origin AS origin,
+       e.builds AS builds, e.task_id AS task_id
+  FROM cell e
+  JOIN run r ON r.id = e.run
+  JOIN model m ON m.id = r.model
+  JOIN setting c ON c.id = r.setting
+  JOIN protocol p ON p.id = r.protocol
+  JOIN task t ON t.id = e.task_id;
+
+UPDATE docs SET text = 'what is done to the KV cache and to the weights: one row of a report'
+ WHERE object = 'setting' AND "column" = '';
+UPDATE docs SET text = 'of the setting; full is the uncompressed cache' WHERE object IN ('result', 'item')
+   AND "column" = 'method';
+INSERT INTO docs VALUES
+('setting', 'weights', 'how the layers'' weights are stored, as tables show it; NULL here and below: as in the checkpoint'),
+('setting', 'weight_bits', 'bits of a weight'),
+('setting', 'weight_group', 'inputs that share a scale and offset; 0: a whole row'),
+('setting', 'weight_symmetric', '1 when there is no offset'),
+('setting', 'weight_clip', 'factor on both ends of a group''s range'),
+('setting', 'weight_pair_bits', 'bits of a stored scale, and of an offset'),
+('result', 'weights', 'see setting, also for the next two; NULL: as in the checkpoint'),
+('result', 'weight_bits', 'see setting'),
+('result', 'weight_group', 'see setting');
+
 
 -- ---- the ledger: bytes by class ----
 

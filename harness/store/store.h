@@ -85,6 +85,9 @@ struct store_setting {
     int prune_keys, prune_values; // 0 or 1
     int token_budget, window, first_layer;
     const char *ordering;
+    const char *weights; // "w4g128": for tables; NULL: as the checkpoint stores them
+    int weight_bits, weight_group, weight_symmetric, weight_pair_bits;
+    double weight_clip;
     const struct store_option *options; // every option of every method of the chain
     int n_options;
 };
@@ -98,7 +101,12 @@ struct store_setting {
                             .prune_values = STORE_NONE,                                            \
                             .token_budget = STORE_NONE,                                            \
                             .window = STORE_NONE,                                                  \
-                            .first_layer = STORE_NONE})
+                            .first_layer = STORE_NONE,                                             \
+                            .weight_bits = STORE_NONE,                                             \
+                            .weight_group = STORE_NONE,                                            \
+                            .weight_symmetric = STORE_NONE,                                        \
+                            .weight_pair_bits = STORE_NONE,                                        \
+                            .weight_clip = NAN})
 
 struct store_protocol {
     const char *identity;

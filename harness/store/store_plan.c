@@ -9,7 +9,7 @@
 #include "harness/base/hash.h"
 #include "harness/store/store_int.h"
 
-enum { MAX_COLUMNS = 20 };
+enum { MAX_COLUMNS = 24 };
 
 /* A row to insert: names and values grow side by side, the identity first. */
 struct row {
@@ -153,6 +153,12 @@ int store_put_setting(struct store *s, const struct store_setting *c, int64_t *i
     add(&r, "window", val_int_or_null(c->window));
     add(&r, "first_layer", val_int_or_null(c->first_layer));
     add(&r, "ordering", val_str(c->ordering));
+    add(&r, "weights", val_str(c->weights));
+    add(&r, "weight_bits", val_int_or_null(c->weight_bits));
+    add(&r, "weight_group", val_int_or_null(c->weight_group));
+    add(&r, "weight_symmetric", val_int_or_null(c->weight_symmetric));
+    add(&r, "weight_clip", val_num(c->weight_clip));
+    add(&r, "weight_pair_bits", val_int_or_null(c->weight_pair_bits));
     if (begin_own(s, &own, e))
         return -1;
     return end_own(s, own, put_setting(s, &r, c, id, e), e);

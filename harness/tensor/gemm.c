@@ -16,7 +16,7 @@ void gemm_init(struct gemm *g, struct pool *pool, const struct kernels *kn, bool
                int max_cols)
 {
     size_t block = mem_size((size_t)max_cols * BLOCK_PREFILL, sizeof(float));
-    *g = (struct gemm){pool, kn, plain, NULL, max_cols};
+    *g = (struct gemm){.pool = pool, .kernels = kn, .plain = plain, .max_cols = max_cols};
     g->widened = mem_aligned(mem_size(block, (size_t)pool_threads(pool)));
 }
 
@@ -64,11 +64,16 @@ static void run_blocks(struct job *j, int n, void (*run)(void *, int, int))
 
 static const float *widen_block(struct gemm *g, const struct block *b, int worker)
 {
+    float *wide = g->widened + (size_t)worker * (size_t)g->max_cols * BLOCK_PREFILL;
+    assert(b->w->cols <= g->max_cols);
+    if (b->w->packed) {
+        const struct quant_rows packed = matrix_packed(b->w, b->row);
+        g->kernels->widen_quant(wide, &packed, b->rows);
+        return wide;
+    }
     const void *rows = matrix_row(b->w, b->row);
     if (b->w->dtype == DT_F32)
         return rows;
-    assert(b->w->cols <= g->max_cols);
-    float *wide = g->widened + (size_t)worker * (size_t)g->max_cols * BLOCK_PREFILL;
     long n = (long)b->rows * b->w->cols;
     if (b->w->dtype == DT_F16)
         g->kernels->widen_f16(wide, rows, n);
@@ -98,6 +103,11 @@ static void decode_block(void *arg, int item, int worker)
     struct block b = find_block(j, item);
     int k = b.w->cols;
     (void)worker;
+    if (b.w->packed) {
+        const struct quant_rows packed = matrix_packed(b.w, b.row);
+        j->g->kernels->matmul_quant(b.out, b.w->rows, j->x, k, j->m, &packed, b.rows);
+        return;
+    }
     kernels_matmul(j->g->kernels, b.out, b.w->rows, j->x, k, j->m, matrix_row(b.w, b.row),
                    b.w->dtype, b.rows, k);
 }
@@ -105,6 +115,8 @@ static void decode_block(void *arg, int item, int worker)
 void gemm_decode(struct gemm *g, const struct product *p, int n, const float *x, int m)
 {
     struct job j = {g, p, x, m, BLOCK_DECODE};
+    for (int i = 0; i < n; i++)
+        g->bits_read += matrix_bits(p[i].w);
     run_blocks(&j, n, decode_block);
 }
 

@@ -16,6 +16,7 @@ struct gemm {
     bool plain;
     float *widened; // a block of weights as f32 for each worker
     int max_cols;
+    uint64_t bits_read; // of matrices, by gemm_decode: counted where they are read
 };
 
 /* max_cols: of any matrix that will be given. */

@@ -14,6 +14,7 @@
 
 #include "harness/tensor/dtype.h"
 #include "harness/tensor/packed.h"
+#include "harness/tensor/quant_rows.h"
 
 struct kernels {
     const char *name; // "plain", "avx2", "avx512": stored with every run
@@ -62,6 +63,11 @@ struct kernels {
      * base, i < n; returns how many bits of codes it passed. */
     size_t (*unpack)(float *out, const struct code_row *row, const struct code_pairs *pairs,
                      const float *base, int n);
+
+    /* Over n packed rows: as matmul_f32 over the decoded ones, bit for bit, and their decoding */
+    void (*matmul_quant)(float *out, int ld_out, const float *x, int ld_x, int m,
+                         const struct quant_rows *w, int n);
+    void (*widen_quant)(float *out, const struct quant_rows *w, int n); // out [n][w->cols]
 };
 
 extern const struct kernels kernels_plain;

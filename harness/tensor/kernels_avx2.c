@@ -154,6 +154,8 @@ static inline float v_max_lane(vec x)
 /* clang-format on */
 
 #include "harness/tensor/kernels_exp.h"
+#include "harness/tensor/kernels_quant_avx2.h"
+
 #include "harness/tensor/kernels_simd.h"
 
 #include "harness/tensor/kernels_rows_simd.h"

@@ -99,6 +99,8 @@ static inline float v_max_lane(vec a) { return _mm512_reduce_max_ps(a); }
 /* clang-format on */
 
 #include "harness/tensor/kernels_exp.h"
+#include "harness/tensor/kernels_quant_avx512.h"
+
 #include "harness/tensor/kernels_simd.h"
 
 #include "harness/tensor/kernels_rows_simd.h"

@@ -131,8 +131,29 @@ static void widen_bf16(float *out, const uint16_t *in, long n)
         out[i] = bf16_to_f32(in[i]);
 }
 
+#include "harness/tensor/kernels_quant_plain.h"
+
 const struct kernels kernels_plain = {
-    "plain",    matmul_f32, matmul_f16,  matmul_bf16, scores,     mix,        softmax,
-    rmsnorm,    silu_mul,   rope,        add,         widen_f16,  widen_bf16, narrow_f16,
-    scores_f16, mix_f16,    scores_int8, mix_int8,    widen_int8, unpack,
+    .name = "plain",
+    .matmul_f32 = matmul_f32,
+    .matmul_f16 = matmul_f16,
+    .matmul_bf16 = matmul_bf16,
+    .scores = scores,
+    .mix = mix,
+    .softmax = softmax,
+    .rmsnorm = rmsnorm,
+    .silu_mul = silu_mul,
+    .rope = rope,
+    .add = add,
+    .widen_f16 = widen_f16,
+    .widen_bf16 = widen_bf16,
+    .narrow_f16 = narrow_f16,
+    .scores_f16 = scores_f16,
+    .mix_f16 = mix_f16,
+    .scores_int8 = scores_int8,
+    .mix_int8 = mix_int8,
+    .widen_int8 = widen_int8,
+    .unpack = unpack,
+    .matmul_quant = matmul_quant,
+    .widen_quant = widen_quant,
 };

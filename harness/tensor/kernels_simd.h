@@ -213,10 +213,30 @@ static void narrow_f16(uint16_t *out, const float *in, long n)
         out[i] = f16_from_f32(in[i]);
 }
 
+#include "harness/tensor/kernels_quant_simd.h"
+
 #define KERNELS(level, unpack_of_level)                                                            \
     const struct kernels kernels_##level = {                                                       \
-        #level,  matmul_f32,  matmul_f16, matmul_bf16, scores,                                     \
-        mix,     softmax,     rmsnorm,    silu_mul,    rope,                                       \
-        add,     widen_f16,   widen_bf16, narrow_f16,  scores_f16,                                 \
-        mix_f16, scores_int8, mix_int8,   widen_int8,  unpack_of_level,                            \
+        .name = #level,                                                                            \
+        .matmul_f32 = matmul_f32,                                                                  \
+        .matmul_f16 = matmul_f16,                                                                  \
+        .matmul_bf16 = matmul_bf16,                                                                \
+        .scores = scores,                                                                          \
+        .mix = mix,                                                                                \
+        .softmax = softmax,                                                                        \
+        .rmsnorm = rmsnorm,                                                                        \
+        .silu_mul = silu_mul,                                                                      \
+        .rope = rope,                                                                              \
+        .add = add,                                                                                \
+        .widen_f16 = widen_f16,                                                                    \
+        .widen_bf16 = widen_bf16,                                                                  \
+        .narrow_f16 = narrow_f16,                                                                  \
+        .scores_f16 = scores_f16,                                                                  \
+        .mix_f16 = mix_f16,                                                                        \
+        .scores_int8 = scores_int8,                                                                \
+        .mix_int8 = mix_int8,                                                                      \
+        .widen_int8 = widen_int8,                                                                  \
+        .unpack = unpack_of_level,                                                                 \
+        .matmul_quant = matmul_quant,                                                              \
+        .widen_quant = widen_quant,                                                                \
     };

@@ -102,6 +102,27 @@ is "and leaves it as it was" 18 "$(count a.db job)"
 "$KVLAB" plan small.json --db a.db --json >plan.json 2>err
 like "as JSON" '{"items":18,"prefill_classes":2,*"done":18,*' "$(cat plan.json)"
 
+# ---- weights of few bits ----
+three='settings=[{"name": "all bits", "chain": ["full"], "weights": {"bits": 16}},
+ {"name": "eight", "chain": ["full"], "weights": {"bits": 8}},
+ {"name": "four", "chain": ["full"], "weights": {"bits": 4, "group": 64}}]'
+"$KVLAB" plan small.json --set "$three" >out 2>err
+like "the plan shows weights, each a prefill of its own" "*3 prefill classes*full + w8g128*full + w4g64*" "$(cat out)"
+"$KVLAB" run small.json --set "$three" --db w.db >out 2>err
+is "a run with packed weights ends with 0" 0 $?
+like "its table has a column for them" "*weights*all bits*as stored*eight*w8g128*four*w4g64*" "$(cat out)"
+is "they are columns of the view" "4|64" \
+    "$(sqlite3 w.db "SELECT DISTINCT weight_bits, weight_group FROM result WHERE setting = 'four'")"
+is "steps read fewer bytes of them" 1 "$(sqlite3 w.db "SELECT 2 * avg(weights_read_bytes / steps) FILTER (WHERE setting = 'four')
+    < avg(weights_read_bytes / steps) FILTER (WHERE setting = 'all bits') FROM traffic WHERE steps > 0")"
+"$KVLAB" run small.json --set 'settings=[{"name": "full", "chain": ["full"]}]' --db w.db >out 2>err
+like "16 bits are the setting without weights: its results are there" "*0 of * items are new*" "$(cat err)"
+"$KVLAB" generate --prompt "The key is 7." --max-new 3 --weights '{"bits": 4}' >out 2>err
+is "generate takes weights" 0 $?
+like "and says what they hold" "*weights 5.7* MB held*" "$(cat err)"
+"$KVLAB" generate --prompt x --weights '{"bits": 4, "group": 7}' >out 2>err
+is "or refuses them" 2 $?
+
 # ---- mistakes: one message that names the place, exit code 2, nothing made ----
 mistake() { # NAME PATTERN ARGS...
     local name=$1 pattern=$2 rc
@@ -123,6 +144,18 @@ mistake "out of range" "*key 'samples' is -1, must be a whole number from 0*" sm
 mistake "wrong type" "*key 'samples' is a string, must be a number*" small.json --set samples=many
 mistake "options that do not fit" "*setting 'x': kvo: *key_group*" \
     small.json --set "$(chain '{"kvo": {"key_group": 48}}')"
+weights() { # a configuration's settings with these weights
+    echo "settings=[{\"name\": \"x\", \"chain\": [\"full\"], \"weights\": $1}]"
+}
+mistake "bits of weights" "*settings?0?: weights: key 'bits' is 9, must be from 2 to 8, or 16*" \
+    small.json --set "$(weights '{"bits": 9}')"
+mistake "an unknown key of weights" "*settings?0?: weights: unknown key 'grup'*did you mean 'group'*" \
+    small.json --set "$(weights '{"grup": 32}')"
+mistake "a group that divides no columns" \
+    "*setting 'x': weights: key 'group' is 96, must divide the 256 columns of *nearest*is 128*" \
+    small.json --set "$(weights '{"bits": 4, "group": 96}')"
+mistake "16 bits are the same as none" "*settings 'a' and 'b' are the same*" small.json --set \
+    'settings=[{"name": "a", "chain": ["full"]}, {"name": "b", "chain": ["full"], "weights": {"bits": 16}}]'
 mistake "two methods in one hook" "*'full' and 'kvo' both fill the hook 'codec'*" \
     small.json --set "$(chain '"full", "kvo"')"
 mistake "unknown method" "*unknown method 'kv0'*did you mean 'kvo'*" small.json --set "$(chain '"kv0"')"

@@ -178,7 +178,7 @@ static void gemm_does_not_depend_on_threads(void **state)
     enum { M = 70, N = 333, K = 96, FEW = 130 };
     static float x[M * K], out[3][M * N], few[3][M * FEW], step[2][M * N];
     static uint16_t w[N * K];
-    struct matrix matrix = {w, DT_BF16, N, K}, top = {w, DT_BF16, FEW, K};
+    struct matrix matrix = {w, DT_BF16, N, K, NULL}, top = {w, DT_BF16, FEW, K, NULL};
     (void)state;
     fill(x, M * K, 1);
     for (int i = 0; i < N * K; i++)
