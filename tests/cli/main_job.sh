@@ -156,8 +156,10 @@ mistake "a group that divides no columns" \
     small.json --set "$(weights '{"bits": 4, "group": 96}')"
 mistake "16 bits are the same as none" "*settings 'a' and 'b' are the same*" small.json --set \
     'settings=[{"name": "a", "chain": ["full"]}, {"name": "b", "chain": ["full"], "weights": {"bits": 16}}]'
-mistake "two methods in one hook" "*'full' and 'kvo' both fill the hook 'codec'*" \
-    small.json --set "$(chain '"full", "kvo"')"
+mistake "two methods in one hook" "*'q8' and 'kvo' both fill the hook 'codec'*" \
+    small.json --set "$(chain '"q8", "kvo"')"
+mistake "what packs as the reference alone" "*kvo*key_group 128 does not divide the head's 64 channels*64 can be packed*--reference*" \
+    small.json --set "$(chain '{"kvo": {"key_group": 128}}')"
 mistake "unknown method" "*unknown method 'kv0'*did you mean 'kvo'*" small.json --set "$(chain '"kv0"')"
 mistake "unknown task" "*mini_doc_q'*did you mean 'mini_doc_qa'*" small.json --set 'tasks=["mini_doc_q"]'
 mistake "unknown model" "*unknown model 'minni'*did you mean 'mini'*" small.json --model minni
