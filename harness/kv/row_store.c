@@ -146,15 +146,16 @@ static void scores_of(const struct row_store *s, const float *q, size_t row, int
         s->part.kernels->scores(out, q, s->wide.k + row, n, d, divisor);
 }
 
-static void scan(void *store, int kv_head, const float *q, int n_q, struct kv_run run, float *out,
-                 int ld)
+static void top(void *store, int kv_head, const float *q, int n_q, struct kv_run run, int k,
+                int *out, int ld, const struct kv_top_room *room)
 {
     struct row_store *s = store;
     assert(run.n == 0 || run.start + (run.n - 1) * run.step < s->n);
     for (int j = 0; j < run.n; j++)
         for (int i = 0; i < n_q; i++)
             scores_of(s, q + i * s->part.shape.head_dim, at(s, kv_head, run.start + j * run.step),
-                      1, 1, out + (size_t)i * (size_t)ld + j);
+                      1, 1, room->scores + (size_t)i * (size_t)run.n + j);
+    kv_rows_top(out, ld, room->scores, n_q, run.n, k);
     count_run(s, kv_head, KV_KEY_SIDE, n_q, run);
 }
 
@@ -241,7 +242,7 @@ const struct kv_codec kv_codec_f32 = {
     .open = open_f32,
     .close = close_store,
     .append = append,
-    .scan = scan,
+    .top = top,
     .scores = scores,
     .mix = mix,
     .permute = permute,
@@ -254,7 +255,7 @@ const struct kv_codec kv_codec_f16 = {
     .open = open_f16,
     .close = close_store,
     .append = append,
-    .scan = scan,
+    .top = top,
     .scores = scores,
     .mix = mix,
     .permute = permute,
@@ -267,7 +268,7 @@ const struct kv_codec kv_codec_reference = {
     .bytes = bytes_f32,
     .close = close_store,
     .append = append,
-    .scan = scan,
+    .top = top,
     .scores = scores,
     .mix = mix,
     .permute = permute,

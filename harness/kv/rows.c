@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "harness/base/mem.h"
+#include "harness/tensor/topk.h"
 
 void kv_rows_init(struct kv_rows *r, const struct kv_shape *shape, int cap)
 {
@@ -68,4 +69,10 @@ void kv_rows_halve(float *x, size_t n)
 {
     for (size_t i = 0; i < n; i++)
         x[i] = f16_to_f32(f16_from_f32(x[i]));
+}
+
+void kv_rows_top(int *out, int ld, const float *scores, int n_q, int n, int k)
+{
+    for (int i = 0; i < n_q; i++)
+        topk_indices(out + (size_t)i * (size_t)ld, scores + (size_t)i * (size_t)n, n, k);
 }

@@ -7,6 +7,7 @@
 #include "harness/base/mem.h"
 #include "harness/kv/meter.h"
 #include "harness/kv/rows.h"
+#include "harness/methods/kvo_scan.h"
 
 enum { AHEAD = 3 }; // chunks that are asked for before their turn
 
@@ -15,13 +16,14 @@ struct kvo_store {
     struct kvo_format f;
     int n, packed, cap;     // rows; compressed ones
     int max_chunks, window; // chunks that fit; recent rows that fit
-    uint8_t *bases;         // [n_kv_heads][max_chunks][base_size]
+    struct kvo_scan *bases; // [n_kv_heads]
     uint8_t *blocks;        // [n_kv_heads][max_chunks / chunks][block_size]
     uint8_t *keys;          // [n_kv_heads][window][base_size]: the recent rows
     uint8_t *values;        // [n_kv_heads][window][d] of f16 or f32
     struct kvo_work work;
-    float *k, *v; // [block rows][d]: a block on its way
-    float *tile;  // [n_kv_heads][tile_size]: a chunk decoded, and room to decode it
+    float *k, *v;     // [block rows][d]: a block on its way
+    uint8_t *records; // [block chunks][base_size]: its salient keys
+    float *tile;      // [n_kv_heads][tile_size]: a chunk decoded, and room to decode it
     size_t tile_size;
     struct kv_meter *meters;
 };
@@ -45,7 +47,7 @@ struct sizes {
 static struct sizes sizes_of(const struct kvo_store *s)
 {
     size_t heads = (size_t)s->part.shape.n_kv_heads, chunks = (size_t)s->max_chunks;
-    return (struct sizes){mem_size(heads * chunks, s->f.base_size) + PACKED_SLACK,
+    return (struct sizes){mem_size(heads, kvo_scan_bytes(s->f.d, &s->f.key, s->max_chunks)),
                           mem_size(heads * chunks / (size_t)s->f.chunks, s->f.block_size) +
                               PACKED_SLACK,
                           mem_size(heads * (size_t)s->window, s->f.base_size) + PACKED_SLACK,
@@ -79,13 +81,17 @@ struct kvo_store *kvo_store_open(const struct kv_part *part, int cap, int window
     plan(s, part, cap, window, key, value);
     struct sizes z = sizes_of(s);
     size_t d = (size_t)s->f.d;
-    s->bases = mem_aligned(z.bases);
+    s->bases = xcalloc((size_t)part->shape.n_kv_heads, sizeof *s->bases);
+    for (int h = 0; h < part->shape.n_kv_heads; h++)
+        kvo_scan_init(&s->bases[h], s->f.d, key, s->max_chunks,
+                      part->shape.n_heads / part->shape.n_kv_heads);
     s->blocks = mem_aligned(z.blocks);
     s->keys = mem_aligned(z.keys);
     s->values = mem_aligned(z.values);
     kvo_work_init(&s->work, &s->f);
     s->k = mem_aligned((size_t)s->f.rows * d * sizeof(float));
     s->v = mem_aligned((size_t)s->f.rows * d * sizeof(float));
+    s->records = mem_aligned((size_t)s->f.chunks * s->f.base_size);
     s->tile_size = ((size_t)s->f.key.chunk * d + kvo_scratch_size(&s->f) + 15) / 16 * 16;
     s->tile = mem_aligned((size_t)part->shape.n_kv_heads * s->tile_size * sizeof(float));
     s->meters = kv_meters_new(&part->shape, s->max_chunks + s->window);
@@ -97,10 +103,13 @@ void kvo_store_close(void *store)
     struct kvo_store *s = store;
     kv_meters_free(s->meters, &s->part.shape);
     kvo_work_release(&s->work);
+    for (int h = 0; h < s->part.shape.n_kv_heads; h++)
+        kvo_scan_release(&s->bases[h]);
     free(s->bases);
     free(s->blocks);
     free(s->keys);
     free(s->values);
+    free(s->records);
     free(s->k);
     free(s->v);
     free(s->tile);
@@ -108,11 +117,6 @@ void kvo_store_close(void *store)
 }
 
 /* ---- where things are ---- */
-
-static uint8_t *base_at(const struct kvo_store *s, int head, int chunk)
-{
-    return s->bases + ((size_t)head * (size_t)s->max_chunks + (size_t)chunk) * s->f.base_size;
-}
 
 static uint8_t *block_at(const struct kvo_store *s, int head, int block)
 {
@@ -194,9 +198,10 @@ static void count_block(const struct kvo_store *s, uint64_t bits[KV_CLASSES], in
 /* s->k, s->v as the block that begins at row t. */
 static void put_block(struct kvo_store *s, int head, int t)
 {
-    int block = t / s->f.rows;
-    kvo_block_put(&s->f, &s->work, base_at(s, head, block * s->f.chunks), block_at(s, head, block),
-                  s->k, s->v);
+    int block = t / s->f.rows, chunks = s->f.chunks;
+    kvo_block_put(&s->f, &s->work, s->records, block_at(s, head, block), s->k, s->v);
+    for (int j = 0; j < chunks; j++)
+        kvo_scan_put(&s->bases[head], block * chunks + j, s->records + (size_t)j * s->f.base_size);
     count_block(s, s->meters[head].ledger.written, 1);
 }
 
@@ -280,15 +285,11 @@ static void add_bits(struct kv_meter *m, const struct kvo_bits *b)
     kv_meter_read(m, KV_INDEX, b->index);
 }
 
-/* A salient key is read by a scan or with its chunk: once a step. */
-static void count_bases(struct kvo_store *s, int head, int from, int n)
+/* A salient key is read with all others or with its chunk: once a step. */
+static void count_bases(struct kvo_store *s, int head, uint64_t n)
 {
-    struct kv_meter *m = &s->meters[head];
-    uint64_t first = 0;
-    for (int j = from; j < from + n; j++)
-        first += kv_meter_first(m, KV_BASE_SIDE, j);
-    kv_meter_read(m, KV_BASES, first * (uint64_t)s->f.d * 8);
-    kv_meter_read(m, KV_PAIRS, first * (s->f.base_size - (size_t)s->f.d) * 8);
+    kv_meter_read(&s->meters[head], KV_BASES, n * (uint64_t)s->f.d * 8);
+    kv_meter_read(&s->meters[head], KV_PAIRS, n * (s->f.base_size - (size_t)s->f.d) * 8);
 }
 
 static void count_recent(struct kvo_store *s, int head, enum kv_side side, int from, int n,
@@ -301,16 +302,14 @@ static void count_recent(struct kvo_store *s, int head, enum kv_side side, int f
     kv_meter_read(m, KV_RECENT, first * bits);
 }
 
-void kvo_store_scan(void *store, int kv_head, const float *q, int n_q, struct kv_run run,
-                    float *out, int ld)
+void kvo_store_top(void *store, int kv_head, const float *q, int n_q, struct kv_run run, int k,
+                   int *out, int ld, const struct kv_top_room *room)
 {
     struct kvo_store *s = store;
-    int c = s->f.key.chunk, end = run.start + run.n * run.step;
-    assert(run.start % c == 0 && run.step == c && end <= s->packed);
-    struct int8_rows bases =
-        int8_record_rows(base_at(s, kv_head, run.start / c), s->f.base_size, s->f.d, &s->f.key);
-    s->part.kernels->scores_int8(out, ld, q, n_q, &bases, run.n, 1);
-    count_bases(s, kv_head, run.start / c, run.n);
+    int c = s->f.key.chunk;
+    assert(run.start == 0 && run.step == c && run.n * c <= s->packed);
+    kvo_scan_top(&s->bases[kv_head], s->part.kernels, q, n_q, run.n, k, out, ld, room);
+    count_bases(s, kv_head, kv_meter_scan(&s->meters[kv_head], run.n));
 }
 
 /* Keys of a chunk into the head's tile. */
@@ -318,12 +317,12 @@ static const float *chunk_keys(struct kvo_store *s, int head, int chunk)
 {
     float *tile = tile_of(s, head);
     struct kvo_bits bits = {0};
-    kvo_keys_get(&s->f, s->part.kernels, base_at(s, head, chunk),
+    kvo_keys_get(&s->f, s->part.kernels, kvo_scan_get(&s->bases[head], chunk),
                  block_at(s, head, chunk / s->f.chunks), chunk % s->f.chunks, tile,
                  tile + s->f.key.chunk * s->f.d, &bits);
     if (kv_meter_first(&s->meters[head], KV_KEY_SIDE, chunk)) {
         add_bits(&s->meters[head], &bits);
-        count_bases(s, head, chunk, 1);
+        count_bases(s, head, kv_meter_base(&s->meters[head], chunk));
     }
     return tile;
 }
@@ -453,8 +452,8 @@ static void read_piece(const struct kvo_store *s, int head, int t, int n, float 
     const uint8_t *block = block_at(s, head, chunk / s->f.chunks);
     float *tile = tile_of(s, head), *scratch = tile + c * d;
     size_t from = (size_t)(t % c * d), bytes = (size_t)n * (size_t)d * sizeof *k;
-    kvo_keys_get(&s->f, kn, base_at(s, head, chunk), block, chunk % s->f.chunks, tile, scratch,
-                 &ignored);
+    kvo_keys_get(&s->f, kn, kvo_scan_get(&s->bases[head], chunk), block, chunk % s->f.chunks, tile,
+                 scratch, &ignored);
     memcpy(k, tile + from, bytes);
     kvo_values_get(&s->f, kn, block, chunk % s->f.chunks, tile, scratch, &ignored);
     memcpy(v, tile + from, bytes);

@@ -94,6 +94,7 @@ static inline void halves_8(float *out, const void *in)
     _mm256_storeu_ps(out, _mm256_cvtph_ps(_mm_loadu_si128(in)));
 }
 static inline float v_max_lane(vec a) { return _mm512_reduce_max_ps(a); }
+static inline vec i_float(__m512i x) { return _mm512_cvtepi32_ps(x); }
 /* clang-format on */
 
 #include "harness/tensor/kernels_exp.h"
@@ -102,6 +103,50 @@ static inline float v_max_lane(vec a) { return _mm512_reduce_max_ps(a); }
 #include "harness/tensor/kernels_rows_simd.h"
 
 #include "harness/tensor/kernels_packed_simd.h"
+
+#include "harness/tensor/kernels_scan_simd.h"
+
+/* The even channels of four and the odd ones as words. */
+INLINE __m512i dot_words(const uint8_t *codes, const struct int8_query *q, int from, int n)
+{
+    __m512i acc = _mm512_setzero_si512();
+    for (int l = from; l < from + n; l += 4, codes += 4 * TILE_ROWS) {
+        __m512i x = _mm512_loadu_si512(codes), odd = _mm512_srli_epi16(x, 8);
+        __m512i even = _mm512_and_si512(x, _mm512_set1_epi32(0x00FF00FF));
+        even = _mm512_madd_epi16(even, _mm512_set1_epi32((int)four(q->words + l)));
+        odd = _mm512_madd_epi16(odd, _mm512_set1_epi32((int)four(q->words + l + 2)));
+        acc = _mm512_add_epi32(acc, _mm512_add_epi32(even, odd));
+    }
+    return acc;
+}
+
+SCAN(scan_words, , dot_words)
+
+/* Where the processor multiplies bytes (VNNI): in two digits. */
+#define VNNI __attribute__((target("avx512vnni")))
+
+INLINE VNNI __m512i dot_digits(const uint8_t *codes, const struct int8_query *q, int from, int n)
+{
+    __m512i high = _mm512_setzero_si512(), low = high;
+    UNROLL for (int l = 0; l < n; l += 4)
+    {
+        __m512i x = _mm512_loadu_si512(codes + l * TILE_ROWS);
+        high = _mm512_dpbusd_epi32(high, x, _mm512_set1_epi32((int)four(q->high + from + l)));
+        low = _mm512_dpbusd_epi32(low, x, _mm512_set1_epi32((int)four(q->low + from + l)));
+    }
+    return _mm512_add_epi32(_mm512_slli_epi32(high, 7), low);
+}
+
+SCAN(scan_digits, VNNI, dot_digits)
+
+static void scan_tiles(float *out, int ld, float *max, const struct int8_query *q, int n_q,
+                       const struct int8_tiles *tiles, int n_tiles)
+{
+    if (__builtin_cpu_supports("avx512vnni"))
+        scan_digits(out, ld, max, q, n_q, tiles, n_tiles);
+    else
+        scan_words(out, ld, max, q, n_q, tiles, n_tiles);
+}
 
 KERNELS(avx512)
 #else
