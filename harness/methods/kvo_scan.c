@@ -115,10 +115,17 @@ static void get(const struct kvo_scan *s, uint8_t *to, int i)
         gather(to + d, pairs + row * 4, (s->record - d) / 4, 4);
 }
 
-const uint8_t *kvo_scan_get(const struct kvo_scan *s, int i)
+void kvo_scan_key(const struct kvo_scan *s, const struct kernels *kn, int i, float *out)
 {
+    struct int8_rows row = int8_record_rows(s->records, s->record, s->tiles.d, &s->quant);
+    if (s->unit == 4) {
+        struct int8_tiles tile = s->tiles;
+        tile.data = tile_of(s, i);
+        kn->widen_tile(out, &tile, i % TILE_ROWS);
+        return;
+    }
     get(s, s->records, i);
-    return s->records;
+    kn->widen_int8(out, &row, 1);
 }
 
 /* ---- float scores ---- */
@@ -152,16 +159,15 @@ static float largest(const float *x, int n)
 
 /*
  * How far a score of scan_tiles may be from the float kernel's, or Inf when it cannot be said.
- * Let M bound the sum of |key| over channels and of |zero| + 255 |scale| in its place, Q the largest
- * |q|, u = 2^-24, D channels, G groups, and S the score in real numbers.
- *   Whole numbers: |q - unit * w| <= 0.51 unit for each channel (1/2, and the roundings of 1 / unit,
- *   of the product and of the half that is added), hence 0.51 unit M.
- *   The float kernel: keys decode with two roundings, 2 u Q M; products and their sum in any order,
- *   fused or not, (D + 1) u Q M.
- *   scan_tiles: its terms scale * dot and (zero + lowest * scale) * sum are together at most
- *   2 * 16383 M before the unit; none passes more than G + 6 roundings: 2 (G + 6) u Q M.
- * Second orders of u are in the last factor, underflow in the last term; the first condition keeps
- * all sums finite and 1 / unit a number.
+ * Let M bound the sum of |key| over channels and of |zero| + 255 |scale| in its place, Q the
+ * largest |q|, u = 2^-24, D channels, G groups, and S the score in real numbers. Whole numbers: |q
+ * - unit * w| <= 0.51 unit for each channel (1/2, and the roundings of 1 / unit, of the product and
+ * of the half that is added), hence 0.51 unit M. The float kernel: keys decode with two roundings,
+ * 2 u Q M; products and their sum in any order, fused or not, (D + 1) u Q M. scan_tiles: its terms
+ * scale * dot and (zero + lowest * scale) * sum are together at most 2 * 16383 M before the unit;
+ * none passes more than G + 6 roundings: 2 (G + 6) u Q M. Second orders of u are in the last
+ * factor, underflow in the last term; the first condition keeps all sums finite and 1 / unit a
+ * number.
  */
 static double error_bound(const struct kvo_scan *s, float most, float unit)
 {
@@ -254,8 +260,8 @@ static int reaching(int *index, float *near, const float *scores, const float *m
  * pass, and the k-th largest of these is taken instead.
  */
 static bool top_of_few(const struct kvo_scan *s, const struct kernels *kn, const float *q,
-                       double bound, float *scores, float *max, int n, int k, int *out,
-                       float *near, int *index)
+                       double bound, float *scores, float *max, int n, int k, int *out, float *near,
+                       int *index)
 {
     int tiles = (n + TILE_ROWS - 1) / TILE_ROWS, count = 0, left = 0;
     close_last(scores, max, n);

@@ -33,9 +33,9 @@ size_t kvo_scan_bytes(int d, const struct kvo_quant *quant, int n);
 void kvo_scan_init(struct kvo_scan *s, int d, const struct kvo_quant *quant, int n, int n_q);
 void kvo_scan_release(struct kvo_scan *s);
 
-/* Key i from its record and as one, which holds until the next call. Keys come in order. */
+/* Key i from its record, in order; and as floats. */
 void kvo_scan_put(struct kvo_scan *s, int i, const uint8_t *record);
-const uint8_t *kvo_scan_get(const struct kvo_scan *s, int i);
+void kvo_scan_key(const struct kvo_scan *s, const struct kernels *kn, int i, float *out);
 
 /* top() of codec.h over the first n keys. */
 void kvo_scan_top(const struct kvo_scan *s, const struct kernels *kn, const float *q, int n_q,

@@ -317,9 +317,9 @@ static const float *chunk_keys(struct kvo_store *s, int head, int chunk)
 {
     float *tile = tile_of(s, head);
     struct kvo_bits bits = {0};
-    kvo_keys_get(&s->f, s->part.kernels, kvo_scan_get(&s->bases[head], chunk),
-                 block_at(s, head, chunk / s->f.chunks), chunk % s->f.chunks, tile,
-                 tile + s->f.key.chunk * s->f.d, &bits);
+    kvo_scan_key(&s->bases[head], s->part.kernels, chunk, tile);
+    kvo_keys_get(&s->f, s->part.kernels, block_at(s, head, chunk / s->f.chunks),
+                 chunk % s->f.chunks, tile, tile + s->f.key.chunk * s->f.d, &bits);
     if (kv_meter_first(&s->meters[head], KV_KEY_SIDE, chunk)) {
         add_bits(&s->meters[head], &bits);
         count_bases(s, head, kv_meter_base(&s->meters[head], chunk));
@@ -452,8 +452,8 @@ static void read_piece(const struct kvo_store *s, int head, int t, int n, float 
     const uint8_t *block = block_at(s, head, chunk / s->f.chunks);
     float *tile = tile_of(s, head), *scratch = tile + c * d;
     size_t from = (size_t)(t % c * d), bytes = (size_t)n * (size_t)d * sizeof *k;
-    kvo_keys_get(&s->f, kn, kvo_scan_get(&s->bases[head], chunk), block, chunk % s->f.chunks, tile,
-                 scratch, &ignored);
+    kvo_scan_key(&s->bases[head], kn, chunk, tile);
+    kvo_keys_get(&s->f, kn, block, chunk % s->f.chunks, tile, scratch, &ignored);
     memcpy(k, tile + from, bytes);
     kvo_values_get(&s->f, kn, block, chunk % s->f.chunks, tile, scratch, &ignored);
     memcpy(v, tile + from, bytes);

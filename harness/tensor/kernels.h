@@ -61,6 +61,8 @@ struct kernels {
      * to right. max[i * (ld / 16) + t]: the largest of tile t. */
     void (*scan_tiles)(float *out, int ld, float *max, const struct int8_query *q, int n_q,
                        const struct int8_tiles *tiles, int n_tiles);
+    /* Row i of the first tile as f32 [tiles->d]: bit for bit what widen_int8 makes of it. */
+    void (*widen_tile)(float *out, const struct int8_tiles *tiles, int i);
     /* out[i] = kept ? (code + lowest) * scale + zero : 0, and that added to base[i] if there is a
      * base, i < n; returns how many bits of codes it passed. */
     size_t (*unpack)(float *out, const struct code_row *row, const struct code_pairs *pairs,

@@ -151,6 +151,7 @@ static inline vec i_float(ints x)
 {
     return BOTH(_mm256_cvtepi32_ps(x.a), _mm256_cvtepi32_ps(x.b));
 }
+static inline float half_1(uint16_t x) { return _cvtsh_ss(x); }
 /* clang-format on */
 
 #include "harness/tensor/kernels_exp.h"
@@ -171,16 +172,20 @@ INLINE __m256i add_words(__m256i acc, const uint8_t *codes, __m256i even, __m256
     return _mm256_add_epi32(acc, _mm256_madd_epi16(o, odd));
 }
 
-INLINE ints dot_words(const uint8_t *codes, const struct int8_query *q, int from, int n)
+INLINE void dot_words(ints *sums, const uint8_t *codes, size_t size, const struct int8_query *q,
+                      int from, int n, const int m)
 {
-    ints acc = {_mm256_setzero_si256(), _mm256_setzero_si256()};
-    for (int l = from; l < from + n; l += 4, codes += 4 * TILE_ROWS) {
-        __m256i even = _mm256_set1_epi32((int)four(q->words + l));
-        __m256i odd = _mm256_set1_epi32((int)four(q->words + l + 2));
-        acc.a = add_words(acc.a, codes, even, odd);
-        acc.b = add_words(acc.b, codes + 2 * TILE_ROWS, even, odd);
+    UNROLL for (int k = 0; k < m; k++) sums[k].a = sums[k].b = _mm256_setzero_si256();
+    for (int l = 0; l < n; l += 4) {
+        __m256i even = _mm256_set1_epi32((int)four(q->words + from + l));
+        __m256i odd = _mm256_set1_epi32((int)four(q->words + from + l + 2));
+        UNROLL for (int k = 0; k < m; k++)
+        {
+            const uint8_t *x = codes + l * TILE_ROWS + (size_t)k * size;
+            sums[k].a = add_words(sums[k].a, x, even, odd);
+            sums[k].b = add_words(sums[k].b, x + 2 * TILE_ROWS, even, odd);
+        }
     }
-    return acc;
 }
 
 SCAN(scan_tiles, , dot_words)

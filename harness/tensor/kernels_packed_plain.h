@@ -91,6 +91,17 @@ static void scan_tiles(float *out, int ld, float *max, const struct int8_query *
         }
 }
 
+static void widen_tile(float *out, const struct int8_tiles *t, int i)
+{
+    const uint8_t *numbers = t->data + TILE_ROWS * t->d;
+    for (int l = 0; l < t->d; l++) {
+        int at = 2 * (l / t->group) * TILE_ROWS + i;
+        float scale = tile_number(numbers, at, t->wide);
+        float zero = tile_number(numbers, at + TILE_ROWS, t->wide);
+        out[l] = (float)(t->data[l / 4 * 4 * TILE_ROWS + 4 * i + l % 4] + t->lowest) * scale + zero;
+    }
+}
+
 static int bits_at(const uint8_t *codes, size_t from, int n)
 {
     int code = 0;

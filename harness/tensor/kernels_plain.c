@@ -128,5 +128,5 @@ static void widen_bf16(float *out, const uint16_t *in, long n)
 const struct kernels kernels_plain = {
     "plain", matmul_f32,  matmul_f16, matmul_bf16, scores,     mix,        softmax,
     rmsnorm, silu_mul,    rope,       add,         widen_f16,  widen_bf16, scores_f16,
-    mix_f16, scores_int8, mix_int8,   widen_int8,  scan_tiles, unpack,
+    mix_f16, scores_int8, mix_int8,   widen_int8,  scan_tiles, widen_tile, unpack,
 };
