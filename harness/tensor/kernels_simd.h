@@ -190,8 +190,10 @@ static void add(float *x, const float *y, int n)
         long i = 0;                                                                                \
         for (; i + LANES <= n; i += LANES)                                                         \
             v_store(out + i, load(in + i));                                                        \
-        for (; i < n; i++)                                                                         \
-            out[i] = one(in[i]);                                                                   \
+        for (uint16_t x; i < n; i++) {                                                             \
+            memcpy(&x, in + i, sizeof x); /* which need not be aligned */                          \
+            out[i] = one(x);                                                                       \
+        }                                                                                          \
     }
 WIDEN(widen_f16, v_load_f16, f16_to_f32)
 WIDEN(widen_bf16, v_load_bf16, bf16_to_f32)
