@@ -117,19 +117,17 @@ struct run {
 static struct kvo_quant value_quant(const struct setting *s)
 {
     const struct kvo_bytes_setting *b = &s->bytes;
-    return (struct kvo_quant){b->value_bits,  b->value_group,
-                              b->value_chunk, b->prune_values ? b->value_kept : 1,
-                              s->clip,        s->symmetric[1],
-                              s->half_pairs,  s->half_numbers};
+    return (struct kvo_quant){
+        b->value_bits, b->value_group,  b->value_chunk, b->prune_values ? b->value_kept : 1,
+        s->clip,       s->symmetric[1], s->half_pairs,  s->half_numbers};
 }
 
 static struct kvo_quant key_quant(const struct setting *s)
 {
     const struct kvo_bytes_setting *b = &s->bytes;
-    return (struct kvo_quant){b->key_bits,   b->key_group,
-                              b->chunk,      b->prune_keys ? b->key_kept : 1,
-                              s->clip,       s->symmetric[0],
-                              s->half_pairs, s->half_numbers};
+    return (struct kvo_quant){
+        b->key_bits, b->key_group,    b->chunk,      b->prune_keys ? b->key_kept : 1,
+        s->clip,     s->symmetric[0], s->half_pairs, s->half_numbers};
 }
 
 /* What the quantizer keeps beside bases of a chunk's values, where rows are not ordered. */
@@ -203,8 +201,8 @@ static void held_is_as_in_closed_form(const struct run *r, const struct kv_ledge
     }
     assert_int_equal(kv_ledger_sum(now->held) - now->held[KV_SUMS],
                      heads * (bytes * 8 + (uint64_t)(rows - compressed) * recent));
-    assert_true(now->held[KV_INDEX] <= heads * (uint64_t)(compressed / f.rows) *
-                                           (uint64_t)f.chunks * (32 + 3 * 32));
+    assert_true(now->held[KV_INDEX] <=
+                heads * (uint64_t)(compressed / f.rows) * (uint64_t)f.chunks * (32 + 3 * 32));
 }
 
 /* After a step: `compressed` rows were compressed in it; packing has read its rows beside. */
@@ -301,8 +299,8 @@ static void run_steps(struct run *r, int prompt, int steps)
 /* Rows of the first step after a prompt were packed before it. */
 static void run_setting(struct run *r, struct rng *rng)
 {
-    int prompt = PICK(rng, 0, 1, 2 * r->s.window - 1, 2 * r->s.window, 3 * r->s.window + 5,
-                      5 * r->s.window);
+    int prompt =
+        PICK(rng, 0, 1, 2 * r->s.window - 1, 2 * r->s.window, 3 * r->s.window + 5, 5 * r->s.window);
     prompt = prompt < ROWS_MAX - 150 ? prompt : ROWS_MAX - 150;
     r->seq = sequence_new(r->shape, ROWS_MAX, rng_next(rng));
     run_steps(r, prompt, r->s.window + 20);
