@@ -50,6 +50,18 @@ struct kv_run {
     int start, step, n;
 };
 
+/* Room for top() of n rows for n_q queries, its contents lost. */
+struct kv_top_room {
+    float *scores; // [kv_top_scores(n_q, n)]
+    int *index;    // [n]
+};
+
+static inline size_t kv_top_scores(int n_q, int n)
+{
+    size_t padded = ((size_t)n + 15) / 16 * 16;
+    return (size_t)n_q * (padded + padded / 16) + padded;
+}
+
 struct kv_codec {
     /* Can these options be packed? ERR_USER. NULL: all can. */
     int (*check)(const void *opt, const struct kv_shape *shape, struct err *e);
@@ -66,11 +78,12 @@ struct kv_codec {
     void (*append)(void *store, int kv_head, const struct kv_rows *rows, const void *records);
 
     /* For n_q of the KV head's queries, q [n_q][head_dim]:
-     * scan    out[i * ld + j] = q[i] . key j of the run
+     * top     out[i * ld + j], j < k: the rows of the run with the largest q[i] . key, counted from
+     *         its first, ascending; which they are is as topk_indices has it (ties, NaN)
      * scores  out[i * ld + j] = (q[i] . key j) / divisor, j over the rows of all ranges in turn
      * mix     out[i] += w[i * ld + j] * value j, in that order; out [n_q][head_dim] */
-    void (*scan)(void *store, int kv_head, const float *q, int n_q, struct kv_run run, float *out,
-                 int ld);
+    void (*top)(void *store, int kv_head, const float *q, int n_q, struct kv_run run, int k,
+                int *out, int ld, const struct kv_top_room *room);
     void (*scores)(void *store, int kv_head, const float *q, int n_q, const struct kv_range *ranges,
                    int n_ranges, float divisor, float *out, int ld);
     void (*mix)(void *store, int kv_head, const float *w, int ld, int n_q,

@@ -50,3 +50,25 @@ uint64_t kv_meter_rows(struct kv_meter *m, enum kv_side side, bool together, str
         n += kv_meter_first(m, side, run.start + i * run.step);
     return n;
 }
+
+bool kv_meter_base(struct kv_meter *m, int unit)
+{
+    if (m->scan_step == m->step && unit < m->scanned)
+        return false;
+    m->single_step = m->step;
+    return kv_meter_first(m, KV_BASE_SIDE, unit);
+}
+
+uint64_t kv_meter_scan(struct kv_meter *m, int n)
+{
+    uint64_t first = 0;
+    int from = m->scan_step == m->step ? m->scanned : 0;
+    if (m->single_step == m->step)
+        for (int i = from; i < n; i++)
+            first += kv_meter_first(m, KV_BASE_SIDE, i);
+    else
+        first = n > from ? (uint64_t)(n - from) : 0;
+    m->scan_step = m->step;
+    m->scanned = n > from ? n : from;
+    return first;
+}

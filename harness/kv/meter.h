@@ -22,6 +22,10 @@ struct kv_meter {
     _Alignas(64) struct kv_ledger ledger; // so that two heads share no cache line
     uint32_t step;
     uint32_t *seen[KV_SIDES]; // [units]: the step that read it last
+    /* Of KV_BASE_SIDE: units before `scanned` were read at once in scan_step, single ones last in
+     * single_step. */
+    uint32_t scan_step, single_step;
+    int scanned;
 };
 
 /* One for each KV head. */
@@ -37,6 +41,12 @@ static inline bool kv_meter_first(struct kv_meter *m, enum kv_side side, int uni
     m->seen[side][unit] = m->step;
     return first;
 }
+
+/* KV_BASE_SIDE, and only by these two. Is this the first time in this step? How many of the first n
+ * units are read now for the first time, when all are: without a look at each, unless some were
+ * read before. */
+bool kv_meter_base(struct kv_meter *m, int unit);
+uint64_t kv_meter_scan(struct kv_meter *m, int n);
 
 /* How many rows of the run are read now for the first time: all when the KV head's queries read
  * together, as they do it once. */

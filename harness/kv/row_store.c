@@ -149,15 +149,16 @@ static void scores_of(const struct row_store *s, const float *q, size_t row, int
         s->part.kernels->scores(out, q, s->wide.k + row, n, d, divisor);
 }
 
-static void scan(void *store, int kv_head, const float *q, int n_q, struct kv_run run, float *out,
-                 int ld)
+static void top(void *store, int kv_head, const float *q, int n_q, struct kv_run run, int k,
+                int *out, int ld, const struct kv_top_room *room)
 {
     struct row_store *s = store;
     assert(run.n == 0 || run.start + (run.n - 1) * run.step < s->n);
     for (int j = 0; j < run.n; j++)
         for (int i = 0; i < n_q; i++)
             scores_of(s, q + i * s->part.shape.head_dim, at(s, kv_head, run.start + j * run.step),
-                      1, 1, out + (size_t)i * (size_t)ld + j);
+                      1, 1, room->scores + (size_t)i * (size_t)run.n + j);
+    kv_rows_top(out, ld, room->scores, n_q, run.n, k);
     count_run(s, kv_head, KV_KEY_SIDE, n_q, run);
 }
 
@@ -245,7 +246,7 @@ const struct kv_codec kv_codec_f32 = {
     .close = close_store,
     .begin = begin_f32,
     .append = append_f32,
-    .scan = scan,
+    .top = top,
     .scores = scores,
     .mix = mix,
     .permute = permute,
@@ -259,7 +260,7 @@ const struct kv_codec kv_codec_f16 = {
     .close = close_store,
     .begin = begin_f16,
     .append = append_f16,
-    .scan = scan,
+    .top = top,
     .scores = scores,
     .mix = mix,
     .permute = permute,
@@ -273,7 +274,7 @@ const struct kv_codec kv_codec_reference = {
     .close = close_store,
     .begin = begin_f32,
     .append = append_f32,
-    .scan = scan,
+    .top = top,
     .scores = scores,
     .mix = mix,
     .permute = permute,

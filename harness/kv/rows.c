@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "harness/base/mem.h"
+#include "harness/tensor/topk.h"
 
 void kv_rows_init(struct kv_rows *r, const struct kv_shape *shape, int cap)
 {
@@ -73,4 +74,10 @@ void kv_rows_halve(const struct kernels *kn, float *x, size_t n)
         kn->narrow_f16(half, x, (long)some);
         kn->widen_f16(x, half, (long)some);
     }
+}
+
+void kv_rows_top(int *out, int ld, const float *scores, int n_q, int n, int k)
+{
+    for (int i = 0; i < n_q; i++)
+        topk_indices(out + (size_t)i * (size_t)ld, scores + (size_t)i * (size_t)n, n, k);
 }

@@ -23,6 +23,9 @@ void kv_rows_permute(void *rows, size_t row_bytes, int n, const int *order);
 /* f32 numbers to the nearest that f16 has, in place. */
 void kv_rows_halve(const struct kernels *kn, float *x, size_t n);
 
+/* top() of codec.h from all scores [n_q][n]. */
+void kv_rows_top(int *out, int ld, const float *scores, int n_q, int n, int k);
+
 static inline float *kv_rows_k(const struct kv_rows *r, int head_dim, int head, int t)
 {
     return r->k + ((size_t)head * (size_t)r->cap + (size_t)t) * (size_t)head_dim;

@@ -155,32 +155,44 @@ static float *sums_of(const struct kv_part *p, int kv_head)
     return s->sums + (size_t)kv_head * 2 * (size_t)o->window;
 }
 
-/* A score for each row, or for each chunk and query head of a group; an order. */
+/* Scores and an order of rows, or the room to choose chunks and the choice. */
 struct scratch {
     float *score;
-    int *index; // [cap]
+    int *index; // [scratch_ints()]
 };
 
-static size_t scores_of(const void *opt, const struct kv_shape *shape, int cap)
+static int chunks_of(const struct kvo_options *o, int cap)
+{
+    return cap / o->key_chunk;
+}
+
+static size_t scratch_floats(const void *opt, const struct kv_shape *shape, int cap)
 {
     const struct kvo_options *o = opt;
-    size_t chunks = (size_t)(cap / o->key_chunk) * (size_t)(shape->n_heads / shape->n_kv_heads);
+    size_t chunks = kv_top_scores(shape->n_heads / shape->n_kv_heads, chunks_of(o, cap));
+    size_t rows = (size_t)(cap > 2 * o->window ? cap : 2 * o->window);
+    return chunks > rows ? chunks : rows;
+}
+
+static size_t scratch_ints(const void *opt, const struct kv_shape *shape, int cap)
+{
+    const struct kvo_options *o = opt;
+    size_t chunks = (size_t)chunks_of(o, cap) * (size_t)(1 + shape->n_heads / shape->n_kv_heads);
     size_t rows = (size_t)(cap > 2 * o->window ? cap : 2 * o->window);
     return chunks > rows ? chunks : rows;
 }
 
 static size_t scratch_size(const void *opt, const struct kv_shape *shape, int cap)
 {
-    const struct kvo_options *o = opt;
-    size_t rows = (size_t)(cap > 2 * o->window ? cap : 2 * o->window);
-    return scores_of(opt, shape, cap) * sizeof(float) + rows * sizeof(int);
+    return scratch_floats(opt, shape, cap) * sizeof(float) +
+           scratch_ints(opt, shape, cap) * sizeof(int);
 }
 
 static struct scratch scratch_of(const struct kv_part *p, int cap)
 {
     struct scratch s;
     s.score = p->scratch;
-    s.index = (int *)(s.score + scores_of(p->opt, &p->shape, cap));
+    s.index = (int *)(s.score + scratch_floats(p->opt, &p->shape, cap));
     return s;
 }
 
@@ -358,7 +370,7 @@ static const struct kv_codec packed = {
     .close = kvo_store_close,
     .begin = kvo_store_begin,
     .append = kvo_store_append,
-    .scan = kvo_store_scan,
+    .top = kvo_store_top,
     .scores = kvo_store_scores,
     .mix = kvo_store_mix,
     .permute = kvo_store_permute,
@@ -384,16 +396,16 @@ static void select_rows(const struct kv_part *p, const struct kv_layer *layer, i
     const struct kvo_options *o = p->opt;
     int compressed = works_here(p) ? kvo_boundary(layer->n - 1, o->window) : 0;
     int chunks = compressed / o->key_chunk, group = p->shape.n_heads / p->shape.n_kv_heads;
+    int n = kvo_select_count(compressed, o->token_budget, o->key_chunk);
     struct scratch s = scratch_of(p, ld);
     if (compressed == 0)
         return;
-    layer->codec->scan(layer->store, kv_head, q, group, (struct kv_run){0, o->key_chunk, chunks},
-                       s.score, chunks);
+    struct kv_top_room room = {s.score, s.index + group * n};
+    layer->codec->top(layer->store, kv_head, q, group, (struct kv_run){0, o->key_chunk, chunks}, n,
+                      s.index, n, &room);
     for (int g = 0; g < group; g++, out += ld) {
-        int n = kvo_select_chunks(s.index, s.score + (size_t)g * (size_t)chunks, compressed,
-                                  o->token_budget, o->key_chunk);
         for (int i = 0; i < n; i++)
-            out[i] = (struct kv_range){s.index[i] * o->key_chunk, o->key_chunk};
+            out[i] = (struct kv_range){s.index[g * n + i] * o->key_chunk, o->key_chunk};
         out[n] = (struct kv_range){compressed, layer->n - compressed};
         n_out[g] = n + 1;
     }

@@ -347,16 +347,13 @@ static uint64_t padding(const struct kvo_format *f, size_t bits)
     return bytes_of(f, bits) * 8 - bits;
 }
 
-void kvo_keys_get(const struct kvo_format *f, const struct kernels *kn, const uint8_t *base,
-                  const uint8_t *block, int chunk, float *out, float *scratch,
-                  struct kvo_bits *read)
+void kvo_keys_get(const struct kvo_format *f, const struct kernels *kn, const uint8_t *block,
+                  int chunk, float *out, float *scratch, struct kvo_bits *read)
 {
     const uint8_t *record = chunk_record(f, block, chunk), *masks = record + f->key_pairs_size;
     const uint8_t *codes = masks + f->key_masks_size;
     int d = f->d, others = f->key.chunk - 1, pairs = others * (d / f->key.group);
     size_t mask = mask_size(f, &f->key);
-    struct int8_rows salient = int8_record_rows(base, f->base_size, d, &f->key);
-    kn->widen_int8(out, &salient, 1);
     read->index += f->index_size / (size_t)f->chunks * 8;
     if (!packs(&f->key)) {
         get_numbers(out + d, kn, codes, others * d, f->key.half_numbers);

@@ -52,11 +52,10 @@ void kvo_work_release(struct kvo_work *w);
 void kvo_block_put(const struct kvo_format *f, struct kvo_work *w, uint8_t *bases, uint8_t *block,
                    float *k, float *v);
 
-/* The keys of one chunk [key_chunk][d] from its salient one and its block, or the values. `read`
- * is added to: the salient key is not part of it. scratch: kvo_scratch_size() floats. */
-void kvo_keys_get(const struct kvo_format *f, const struct kernels *kn, const uint8_t *base,
-                  const uint8_t *block, int chunk, float *out, float *scratch,
-                  struct kvo_bits *read);
+/* The keys of one chunk [key_chunk][d] behind its salient one, which out begins with, or its
+ * values. `read` is added to. scratch: kvo_scratch_size() floats. */
+void kvo_keys_get(const struct kvo_format *f, const struct kernels *kn, const uint8_t *block,
+                  int chunk, float *out, float *scratch, struct kvo_bits *read);
 void kvo_values_get(const struct kvo_format *f, const struct kernels *kn, const uint8_t *block,
                     int chunk, float *out, float *scratch, struct kvo_bits *read);
 size_t kvo_scratch_size(const struct kvo_format *f);

@@ -7,13 +7,15 @@
 #include "harness/base/mem.h"
 #include "harness/kv/meter.h"
 #include "harness/kv/rows.h"
+#include "harness/methods/kvo_scan.h"
 
 enum { AHEAD = 3 }; // chunks that are asked for before their turn
 
 /* A block of one head on its way into records. */
 struct way {
     struct kvo_work work;
-    float *k, *v; // [block rows][d]
+    float *k, *v;     // [block rows][d]
+    uint8_t *records; // [block chunks][base_size]: its salient keys
 };
 
 struct kvo_store {
@@ -22,7 +24,7 @@ struct kvo_store {
     int n, packed, cap;     // rows; compressed ones
     int before, was_packed; // the same before the step
     int max_chunks, window; // chunks that fit; recent rows that fit
-    uint8_t *bases;         // [n_kv_heads][max_chunks][base_size]
+    struct kvo_scan *bases; // [n_kv_heads]
     uint8_t *blocks;        // [n_kv_heads][max_chunks / chunks][block_size]
     uint8_t *keys;          // [n_kv_heads][window][base_size]: the recent rows
     uint8_t *values;        // [n_kv_heads][window][d] of f16 or f32
@@ -51,7 +53,7 @@ struct sizes {
 static struct sizes sizes_of(const struct kvo_store *s)
 {
     size_t heads = (size_t)s->part.shape.n_kv_heads, chunks = (size_t)s->max_chunks;
-    return (struct sizes){mem_size(heads * chunks, s->f.base_size) + PACKED_SLACK,
+    return (struct sizes){mem_size(heads, kvo_scan_bytes(s->f.d, &s->f.key, s->max_chunks)),
                           mem_size(heads * chunks / (size_t)s->f.chunks, s->f.block_size) +
                               PACKED_SLACK,
                           mem_size(heads * (size_t)s->window, s->f.base_size) + PACKED_SLACK,
@@ -85,7 +87,10 @@ struct kvo_store *kvo_store_open(const struct kv_part *part, int cap, int window
     plan(s, part, cap, window, key, value);
     struct sizes z = sizes_of(s);
     size_t d = (size_t)s->f.d;
-    s->bases = mem_aligned(z.bases);
+    s->bases = xcalloc((size_t)part->shape.n_kv_heads, sizeof *s->bases);
+    for (int h = 0; h < part->shape.n_kv_heads; h++)
+        kvo_scan_init(&s->bases[h], s->f.d, key, s->max_chunks,
+                      part->shape.n_heads / part->shape.n_kv_heads);
     s->blocks = mem_aligned(z.blocks);
     s->keys = mem_aligned(z.keys);
     s->values = mem_aligned(z.values);
@@ -94,6 +99,7 @@ struct kvo_store *kvo_store_open(const struct kv_part *part, int cap, int window
         kvo_work_init(&s->ways[h].work, &s->f);
         s->ways[h].k = mem_aligned((size_t)s->f.rows * d * sizeof(float));
         s->ways[h].v = mem_aligned((size_t)s->f.rows * d * sizeof(float));
+        s->ways[h].records = mem_aligned((size_t)s->f.chunks * s->f.base_size);
     }
     s->tile_size = ((size_t)s->f.key.chunk * d + kvo_scratch_size(&s->f) + 15) / 16 * 16;
     s->tile = mem_aligned((size_t)part->shape.n_kv_heads * s->tile_size * sizeof(float));
@@ -109,6 +115,8 @@ void kvo_store_close(void *store)
         kvo_work_release(&s->ways[h].work);
         free(s->ways[h].k);
         free(s->ways[h].v);
+        free(s->ways[h].records);
+        kvo_scan_release(&s->bases[h]);
     }
     free(s->ways);
     free(s->bases);
@@ -120,11 +128,6 @@ void kvo_store_close(void *store)
 }
 
 /* ---- where things are ---- */
-
-static uint8_t *base_at(const struct kvo_store *s, int head, int chunk)
-{
-    return s->bases + ((size_t)head * (size_t)s->max_chunks + (size_t)chunk) * s->f.base_size;
-}
 
 static uint8_t *block_at(const struct kvo_store *s, int head, int block)
 {
@@ -203,10 +206,11 @@ static void count_block(const struct kvo_store *s, uint64_t bits[KV_CLASSES], in
 /* w->k, w->v as the block that begins at row t. */
 static void put_block(struct kvo_store *s, int head, int t)
 {
-    int block = t / s->f.rows;
+    int block = t / s->f.rows, chunks = s->f.chunks;
     struct way *w = &s->ways[head];
-    kvo_block_put(&s->f, &w->work, base_at(s, head, block * s->f.chunks), block_at(s, head, block),
-                  w->k, w->v);
+    kvo_block_put(&s->f, &w->work, w->records, block_at(s, head, block), w->k, w->v);
+    for (int j = 0; j < chunks; j++)
+        kvo_scan_put(&s->bases[head], block * chunks + j, w->records + (size_t)j * s->f.base_size);
     count_block(s, s->meters[head].ledger.written, 1);
 }
 
@@ -303,15 +307,11 @@ static void add_bits(struct kv_meter *m, const struct kvo_bits *b)
     kv_meter_read(m, KV_INDEX, b->index);
 }
 
-/* A salient key is read by a scan or with its chunk: once a step. */
-static void count_bases(struct kvo_store *s, int head, int from, int n)
+/* A salient key is read with all others or with its chunk: once a step. */
+static void count_bases(struct kvo_store *s, int head, uint64_t n)
 {
-    struct kv_meter *m = &s->meters[head];
-    uint64_t first = 0;
-    for (int j = from; j < from + n; j++)
-        first += kv_meter_first(m, KV_BASE_SIDE, j);
-    kv_meter_read(m, KV_BASES, first * (uint64_t)s->f.d * 8);
-    kv_meter_read(m, KV_PAIRS, first * (s->f.base_size - (size_t)s->f.d) * 8);
+    kv_meter_read(&s->meters[head], KV_BASES, n * (uint64_t)s->f.d * 8);
+    kv_meter_read(&s->meters[head], KV_PAIRS, n * (s->f.base_size - (size_t)s->f.d) * 8);
 }
 
 static void count_recent(struct kvo_store *s, int head, enum kv_side side, int from, int n,
@@ -324,16 +324,14 @@ static void count_recent(struct kvo_store *s, int head, enum kv_side side, int f
     kv_meter_read(m, KV_RECENT, first * bits);
 }
 
-void kvo_store_scan(void *store, int kv_head, const float *q, int n_q, struct kv_run run,
-                    float *out, int ld)
+void kvo_store_top(void *store, int kv_head, const float *q, int n_q, struct kv_run run, int k,
+                   int *out, int ld, const struct kv_top_room *room)
 {
     struct kvo_store *s = store;
-    int c = s->f.key.chunk, end = run.start + run.n * run.step;
-    assert(run.start % c == 0 && run.step == c && end <= s->packed);
-    struct int8_rows bases =
-        int8_record_rows(base_at(s, kv_head, run.start / c), s->f.base_size, s->f.d, &s->f.key);
-    s->part.kernels->scores_int8(out, ld, q, n_q, &bases, run.n, 1);
-    count_bases(s, kv_head, run.start / c, run.n);
+    int c = s->f.key.chunk;
+    assert(run.start == 0 && run.step == c && run.n * c <= s->packed);
+    kvo_scan_top(&s->bases[kv_head], s->part.kernels, q, n_q, run.n, k, out, ld, room);
+    count_bases(s, kv_head, kv_meter_scan(&s->meters[kv_head], run.n));
 }
 
 /* Keys of a chunk into the head's tile. */
@@ -341,12 +339,12 @@ static const float *chunk_keys(struct kvo_store *s, int head, int chunk)
 {
     float *tile = tile_of(s, head);
     struct kvo_bits bits = {0};
-    kvo_keys_get(&s->f, s->part.kernels, base_at(s, head, chunk),
-                 block_at(s, head, chunk / s->f.chunks), chunk % s->f.chunks, tile,
-                 tile + s->f.key.chunk * s->f.d, &bits);
+    kvo_scan_key(&s->bases[head], s->part.kernels, chunk, tile);
+    kvo_keys_get(&s->f, s->part.kernels, block_at(s, head, chunk / s->f.chunks),
+                 chunk % s->f.chunks, tile, tile + s->f.key.chunk * s->f.d, &bits);
     if (kv_meter_first(&s->meters[head], KV_KEY_SIDE, chunk)) {
         add_bits(&s->meters[head], &bits);
-        count_bases(s, head, chunk, 1);
+        count_bases(s, head, kv_meter_base(&s->meters[head], chunk));
     }
     return tile;
 }
@@ -476,8 +474,8 @@ static void read_piece(const struct kvo_store *s, int head, int t, int n, float 
     const uint8_t *block = block_at(s, head, chunk / s->f.chunks);
     float *tile = tile_of(s, head), *scratch = tile + c * d;
     size_t from = (size_t)(t % c * d), bytes = (size_t)n * (size_t)d * sizeof *k;
-    kvo_keys_get(&s->f, kn, base_at(s, head, chunk), block, chunk % s->f.chunks, tile, scratch,
-                 &ignored);
+    kvo_scan_key(&s->bases[head], kn, chunk, tile);
+    kvo_keys_get(&s->f, kn, block, chunk % s->f.chunks, tile, scratch, &ignored);
     memcpy(k, tile + from, bytes);
     kvo_values_get(&s->f, kn, block, chunk % s->f.chunks, tile, scratch, &ignored);
     memcpy(v, tile + from, bytes);

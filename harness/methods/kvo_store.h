@@ -21,8 +21,9 @@ size_t kvo_store_bytes(const struct kv_part *part, int cap, int window, const st
 void kvo_store_close(void *store);
 void kvo_store_begin(void *store, const struct kv_rows *rows, int due);
 void kvo_store_append(void *store, int kv_head, const struct kv_rows *rows, const void *records);
-void kvo_store_scan(void *store, int kv_head, const float *q, int n_q, struct kv_run run,
-                    float *out, int ld);
+/* A run of salient keys, from the first on. */
+void kvo_store_top(void *store, int kv_head, const float *q, int n_q, struct kv_run run, int k,
+                   int *out, int ld, const struct kv_top_room *room);
 void kvo_store_scores(void *store, int kv_head, const float *q, int n_q,
                       const struct kv_range *ranges, int n_ranges, float divisor, float *out,
                       int ld);

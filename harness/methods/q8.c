@@ -164,13 +164,14 @@ static void count_run(struct q8_store *s, int head, enum kv_side side, int n_q, 
     kv_meter_read(m, KV_PAIRS, n * pair_bits(s));
 }
 
-static void scan(void *store, int kv_head, const float *q, int n_q, struct kv_run run, float *out,
-                 int ld)
+static void top(void *store, int kv_head, const float *q, int n_q, struct kv_run run, int k,
+                int *out, int ld, const struct kv_top_room *room)
 {
     struct q8_store *s = store;
     struct int8_rows rows = rows_at(s, &s->k, kv_head, run.start);
     rows.stride *= (size_t)run.step;
-    s->part.kernels->scores_int8(out, ld, q, n_q, &rows, run.n, 1);
+    s->part.kernels->scores_int8(room->scores, run.n, q, n_q, &rows, run.n, 1);
+    kv_rows_top(out, ld, room->scores, n_q, run.n, k);
     count_run(s, kv_head, KV_KEY_SIDE, n_q, run);
 }
 
@@ -243,7 +244,7 @@ static const struct kv_codec packed = {
     .close = close_store,
     .begin = begin,
     .append = append,
-    .scan = scan,
+    .top = top,
     .scores = scores,
     .mix = mix,
     .permute = permute,

@@ -59,6 +59,13 @@ struct kernels {
     void (*mix_int8)(float *out, const float *w, const struct int8_rows *rows, int n);
     /* The rows as f32 [n][rows->d]. */
     void (*widen_int8)(float *out, const struct int8_rows *rows, int n);
+    /* out[i * ld + j] = unit * sum over groups of (scale * (codes . w) + (zero + lowest * scale) *
+     * (sum of w)), of query i and row j: codes . w exactly, the other operations rounded each, left
+     * to right. max[i * (ld / 16) + t]: the largest of tile t. */
+    void (*scan_tiles)(float *out, int ld, float *max, const struct int8_query *q, int n_q,
+                       const struct int8_tiles *tiles, int n_tiles);
+    /* Row i of the first tile as f32 [tiles->d]: bit for bit what widen_int8 makes of it. */
+    void (*widen_tile)(float *out, const struct int8_tiles *tiles, int i);
     /* out[i] = kept ? (code + lowest) * scale + zero : 0, and that added to base[i] if there is a
      * base, i < n; returns how many bits of codes it passed. */
     size_t (*unpack)(float *out, const struct code_row *row, const struct code_pairs *pairs,

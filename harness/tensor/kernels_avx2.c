@@ -151,6 +151,16 @@ static inline float v_max_lane(vec x)
     q = _mm_max_ps(q, _mm_movehl_ps(q, q));
     return _mm_cvtss_f32(_mm_max_ss(q, _mm_movehdup_ps(q)));
 }
+
+typedef struct {
+    __m256i a, b;
+} ints;
+
+static inline vec i_float(ints x)
+{
+    return BOTH(_mm256_cvtepi32_ps(x.a), _mm256_cvtepi32_ps(x.b));
+}
+static inline float half_1(uint16_t x) { return _cvtsh_ss(x); }
 /* clang-format on */
 
 #include "harness/tensor/kernels_exp.h"
@@ -161,6 +171,35 @@ static inline float v_max_lane(vec x)
 #include "harness/tensor/kernels_rows_simd.h"
 
 #include "harness/tensor/kernels_packed_simd.h"
+
+#include "harness/tensor/kernels_scan_simd.h"
+
+/* 8 rows' 4 channels: the even ones and the odd ones as words. */
+INLINE __m256i add_words(__m256i acc, const uint8_t *codes, __m256i even, __m256i odd)
+{
+    __m256i x = _mm256_loadu_si256((const __m256i *)(const void *)codes);
+    __m256i e = _mm256_and_si256(x, _mm256_set1_epi32(0x00FF00FF)), o = _mm256_srli_epi16(x, 8);
+    acc = _mm256_add_epi32(acc, _mm256_madd_epi16(e, even));
+    return _mm256_add_epi32(acc, _mm256_madd_epi16(o, odd));
+}
+
+INLINE void dot_words(ints *sums, const uint8_t *codes, size_t size, const struct int8_query *q,
+                      int from, int n, const int m)
+{
+    UNROLL for (int k = 0; k < m; k++) sums[k].a = sums[k].b = _mm256_setzero_si256();
+    for (int l = 0; l < n; l += 4) {
+        __m256i even = _mm256_set1_epi32((int)four(q->words + from + l));
+        __m256i odd = _mm256_set1_epi32((int)four(q->words + from + l + 2));
+        UNROLL for (int k = 0; k < m; k++)
+        {
+            const uint8_t *x = codes + l * TILE_ROWS + (size_t)k * size;
+            sums[k].a = add_words(sums[k].a, x, even, odd);
+            sums[k].b = add_words(sums[k].b, x + 2 * TILE_ROWS, even, odd);
+        }
+    }
+}
+
+SCAN(scan_tiles, , dot_words)
 
 KERNELS(avx2, unpack)
 #else

@@ -96,6 +96,9 @@ static inline void halves_8(float *out, const void *in)
     _mm256_storeu_ps(out, _mm256_cvtph_ps(_mm_loadu_si128(in)));
 }
 static inline float v_max_lane(vec a) { return _mm512_reduce_max_ps(a); }
+typedef __m512i ints;
+static inline vec i_float(ints x) { return _mm512_cvtepi32_ps(x); }
+static inline float half_1(uint16_t x) { return _cvtsh_ss(x); }
 /* clang-format on */
 
 #include "harness/tensor/kernels_exp.h"
@@ -106,3 +109,58 @@ static inline float v_max_lane(vec a) { return _mm512_reduce_max_ps(a); }
 #include "harness/tensor/kernels_rows_simd.h"
 
 #include "harness/tensor/kernels_packed_simd.h"
+
+#include "harness/tensor/kernels_scan_simd.h"
+
+/* The even channels of four and the odd ones as words. */
+INLINE void dot_words(ints *sums, const uint8_t *codes, size_t size, const struct int8_query *q,
+                      int from, int n, const int m)
+{
+    UNROLL for (int k = 0; k < m; k++) sums[k] = _mm512_setzero_si512();
+    for (int l = 0; l < n; l += 4)
+        UNROLL for (int k = 0; k < m; k++)
+        {
+            ints x = _mm512_loadu_si512(codes + l * TILE_ROWS + (size_t)k * size);
+            ints even = _mm512_and_si512(x, _mm512_set1_epi32(0x00FF00FF));
+            ints odd = _mm512_srli_epi16(x, 8);
+            even = _mm512_madd_epi16(even, _mm512_set1_epi32((int)four(q->words + from + l)));
+            odd = _mm512_madd_epi16(odd, _mm512_set1_epi32((int)four(q->words + from + l + 2)));
+            sums[k] = _mm512_add_epi32(sums[k], _mm512_add_epi32(even, odd));
+        }
+}
+
+SCAN(scan_words, , dot_words)
+
+/* Where the processor multiplies bytes (VNNI): in two digits. */
+#define VNNI __attribute__((target("avx512vnni")))
+
+INLINE VNNI void dot_digits(ints *sums, const uint8_t *codes, size_t size,
+                            const struct int8_query *q, int from, int n, const int m)
+{
+    ints high[2], low[2];
+    UNROLL for (int k = 0; k < m; k++) high[k] = low[k] = _mm512_setzero_si512();
+    UNROLL for (int l = 0; l < n; l += 4)
+    {
+        ints h = _mm512_set1_epi32((int)four(q->high + from + l));
+        ints w = _mm512_set1_epi32((int)four(q->low + from + l));
+        UNROLL for (int k = 0; k < m; k++)
+        {
+            ints x = _mm512_loadu_si512(codes + l * TILE_ROWS + (size_t)k * size);
+            high[k] = _mm512_dpbusd_epi32(high[k], x, h);
+            low[k] = _mm512_dpbusd_epi32(low[k], x, w);
+        }
+    }
+    UNROLL for (int k = 0; k < m; k++) sums[k] =
+        _mm512_add_epi32(_mm512_slli_epi32(high[k], 7), low[k]);
+}
+
+SCAN(scan_digits, VNNI, dot_digits)
+
+static void scan_tiles(float *out, int ld, float *max, const struct int8_query *q, int n_q,
+                       const struct int8_tiles *tiles, int n_tiles)
+{
+    if (__builtin_cpu_supports("avx512vnni"))
+        scan_digits(out, ld, max, q, n_q, tiles, n_tiles);
+    else
+        scan_words(out, ld, max, q, n_q, tiles, n_tiles);
+}

@@ -45,6 +45,63 @@ static void widen_int8(float *out, const struct int8_rows *rows, int n)
             out[(long)i * rows->d + l] = int8_decoded(rows, i, l);
 }
 
+static float tile_number(const uint8_t *numbers, int i, bool wide)
+{
+    float x;
+    uint16_t half;
+    if (wide) {
+        memcpy(&x, numbers + (size_t)i * sizeof x, sizeof x);
+        return x;
+    }
+    memcpy(&half, numbers + (size_t)i * sizeof half, sizeof half);
+    return f16_to_f32(half);
+}
+
+/* Row j of a tile with one query. */
+static float tile_score(const struct int8_tiles *t, const uint8_t *tile, const struct int8_query *q,
+                        int j)
+{
+    const uint8_t *numbers = tile + TILE_ROWS * t->d;
+    float total = 0;
+    for (int g = 0; g < t->d / t->group; g++) {
+        int32_t dot = 0;
+        for (int l = g * t->group; l < (g + 1) * t->group; l++)
+            dot += tile[l / 4 * 4 * TILE_ROWS + 4 * j + l % 4] * (128 * q->high[l] + q->low[l]);
+        float scale = tile_number(numbers, 2 * g * TILE_ROWS + j, t->wide);
+        float zero = tile_number(numbers, (2 * g + 1) * TILE_ROWS + j, t->wide);
+        zero = zero + (float)t->lowest * scale;
+        total = total + (scale * (float)dot + zero * q->sums[g]);
+    }
+    return q->unit * total;
+}
+
+static void scan_tiles(float *out, int ld, float *max, const struct int8_query *q, int n_q,
+                       const struct int8_tiles *tiles, int n_tiles)
+{
+    size_t size =
+        (size_t)(TILE_ROWS * (tiles->d + tiles->d / tiles->group * (tiles->wide ? 8 : 4)));
+    for (int i = 0; i < n_q; i++)
+        for (int t = 0; t < n_tiles; t++) {
+            float *most = max + (long)i * (ld / TILE_ROWS) + t;
+            for (int j = 0; j < TILE_ROWS; j++) {
+                float x = tile_score(tiles, tiles->data + (size_t)t * size, q + i, j);
+                out[(long)i * ld + t * TILE_ROWS + j] = x;
+                *most = j == 0 || x > *most ? x : *most;
+            }
+        }
+}
+
+static void widen_tile(float *out, const struct int8_tiles *t, int i)
+{
+    const uint8_t *numbers = t->data + TILE_ROWS * t->d;
+    for (int l = 0; l < t->d; l++) {
+        int at = 2 * (l / t->group) * TILE_ROWS + i;
+        float scale = tile_number(numbers, at, t->wide);
+        float zero = tile_number(numbers, at + TILE_ROWS, t->wide);
+        out[l] = (float)(t->data[l / 4 * 4 * TILE_ROWS + 4 * i + l % 4] + t->lowest) * scale + zero;
+    }
+}
+
 static int bits_at(const uint8_t *codes, size_t from, int n)
 {
     int code = 0;

@@ -198,8 +198,10 @@ static void add(float *x, const float *y, int n)
         long i = 0;                                                                                \
         for (; i + LANES <= n; i += LANES)                                                         \
             v_store(out + i, load(in + i));                                                        \
-        for (; i < n; i++)                                                                         \
-            out[i] = one(in[i]);                                                                   \
+        for (uint16_t x; i < n; i++) {                                                             \
+            memcpy(&x, in + i, sizeof x); /* which need not be aligned */                          \
+            out[i] = one(x);                                                                       \
+        }                                                                                          \
     }
 WIDEN(widen_f16, v_load_f16, f16_to_f32)
 WIDEN(widen_bf16, v_load_bf16, bf16_to_f32)
@@ -236,6 +238,8 @@ static void narrow_f16(uint16_t *out, const float *in, long n)
         .scores_int8 = scores_int8,                                                                \
         .mix_int8 = mix_int8,                                                                      \
         .widen_int8 = widen_int8,                                                                  \
+        .scan_tiles = scan_tiles,                                                                  \
+        .widen_tile = widen_tile,                                                                  \
         .unpack = unpack_of_level,                                                                 \
         .matmul_quant = matmul_quant,                                                              \
         .widen_quant = widen_quant,                                                                \

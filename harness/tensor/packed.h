@@ -27,6 +27,27 @@ struct int8_rows {
     bool wide;    // pairs of f32
 };
 
+/*
+ * The same rows in tiles of 16, for a look at all of them with whole numbers. A tile: codes of
+ * channels 0 to 3 of rows 0, 1, ... 15, then of channels 4 to 7 and so on; then for each group the
+ * 16 rows' scales and their offsets. A tile has 16 times the bytes of a row.
+ */
+enum { TILE_ROWS = 16 };
+struct int8_tiles {
+    const uint8_t *data;
+    int d, group; // d <= 1024, group divides d, 4 divides group, group <= 512
+    int lowest;
+    bool wide;
+};
+
+/* A query of about unit * w, w whole numbers within +-(2^14 - 1), in two forms. */
+struct int8_query {
+    float unit;
+    int16_t *words;     // [d] of each 4 channels 0, 2, 1, 3
+    int8_t *high, *low; // [d] w = 128 * high + low, low >= 0
+    float *sums;        // [d / group] of a group's whole numbers
+};
+
 /* The codes of one row's kept channels, in order of channels. */
 struct code_row {
     const uint8_t *codes;
