@@ -120,7 +120,8 @@ static int open_all(struct generation *g, const struct request *r, struct err *e
         read_weights(g, r->weights, e))
         return -1;
     struct model_options o = {.threads = session_threads((int)threads),
-                              .reference = g->protocol.path == 1,
+                              .reference = g->protocol.path == PATH_REFERENCE,
+                              .floats = g->protocol.path == PATH_FLOATS,
                               .rope_factor = g->spec.rope_factor,
                               .max_positions = g->spec.max_positions};
     if (!(g->model = model_open(g->spec.dir, &o, e)) ||

@@ -11,8 +11,10 @@
     "  --model-dir DIR  the folder of its checkpoint\n"                                            \
     "  --limit N        at most N samples of each task\n"                                          \
     "  --threads N      threads (one for each processor)\n"                                        \
-    "  --kernels NAME   plain, avx2 or avx512 (the best that runs here)\n"                         \
-    "  --reference      plain loops only, no BLAS: slow, for checking\n"
+    "  --kernels NAME   plain, avx2, avx512, avx512vbmi (the best that runs here)\n"               \
+    "  --floats         caches of f32 rows, rounded as their codec says but not packed: what\n"     \
+    "                   packed ones are checked against, and settings that do not pack\n"          \
+    "  --reference      that, and plain loops only, no BLAS: slow\n"
 
 static int run(int argc, char **argv);
 static int plan(int argc, char **argv);
@@ -42,7 +44,7 @@ static int with_config(const struct command *c, int argc, char **argv, bool dry_
     struct session_options o = {.db = "kvlab.db", .dry_run = dry_run};
     const char *limit = NULL, *threads = NULL;
     struct err e;
-    int n, dry = 0, json = 0, retry = 0, reference = 0;
+    int n, dry = 0, json = 0, retry = 0, reference = 0, floats = 0;
     long value;
     const struct flag flags[] = {
         {.name = "--db", .value = &o.db},
@@ -52,6 +54,7 @@ static int with_config(const struct command *c, int argc, char **argv, bool dry_
         {.name = "--limit", .value = &limit},
         {.name = "--threads", .value = &threads},
         {.name = "--kernels", .value = &o.kernels},
+        {.name = "--floats", .on = &floats},
         {.name = "--reference", .on = &reference},
         {.name = "--dry-run", .on = &dry},
         {.name = "--json", .on = &json},
@@ -70,8 +73,8 @@ static int with_config(const struct command *c, int argc, char **argv, bool dry_
     if (threads && command_int("--threads", threads, 1, 1024, &value, &e))
         return log_failure(&e);
     o.threads = threads ? (int)value : 0;
-    if (reference)
-        o.sets[o.n_sets++] = "protocol.path=reference";
+    if (reference || floats)
+        o.sets[o.n_sets++] = reference ? "protocol.path=reference" : "protocol.path=floats";
     o.dry_run |= dry;
     o.json = json;
     o.retry = retry;

@@ -5,7 +5,7 @@
 static const char *const preset_names[] = {"longbench", "kvo", NULL};
 static const char *const truncation_names[] = {"middle", "none", NULL};
 static const char *const wrap_names[] = {"task", "always", "never", NULL};
-static const char *const path_names[] = {"fast", "reference", NULL};
+static const char *const path_names[] = {"fast", "reference", "floats", NULL};
 
 #define AT(field) offsetof(struct protocol, field)
 /* clang-format off */
@@ -29,7 +29,8 @@ const struct opt protocol_options[] = {
     {.name = "max_new_tokens", .type = OPT_INT, .offset = AT(max_new_tokens), .min = 0, .max = 1e6,
      .help = "longest answer; 0: the task's"},
     {.name = "path", .type = OPT_CHOICE, .offset = AT(path), .choices = path_names,
-     .help = "reference: plain loops only, no BLAS and no SIMD"},
+     .help = "floats: caches of f32 rows, rounded as their codec says, not packed; reference: "
+             "that, and plain loops only, no BLAS and no SIMD"},
     {0}};
 /* clang-format on */
 

@@ -20,6 +20,7 @@
 enum preset { PRESET_LONGBENCH, PRESET_KVO };
 enum truncation { TRUNCATE_MIDDLE, TRUNCATE_NONE };
 enum wrap { WRAP_TASK, WRAP_ALWAYS, WRAP_NEVER };
+enum path { PATH_FAST, PATH_REFERENCE, PATH_FLOATS };
 
 struct protocol {
     int preset;
@@ -27,7 +28,7 @@ struct protocol {
     int truncation, chat, bos;
     int newline_stop, first_may_stop;
     int max_new_tokens; // 0: the task's
-    int path;           // 0 fast, 1 reference
+    int path;           // enum path
 };
 
 extern const struct opt protocol_options[];

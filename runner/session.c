@@ -32,7 +32,8 @@ static int open_model(struct session *s, struct err *e)
 {
     struct model_options m = {
         .threads = session_threads(s->o->threads),
-        .reference = s->x.protocol.path == 1,
+        .reference = s->x.protocol.path == PATH_REFERENCE,
+        .floats = s->x.protocol.path == PATH_FLOATS,
         .kernels = s->o->kernels,
         .rope_factor = s->x.model.rope_factor,
         .max_positions = s->x.model.max_positions,

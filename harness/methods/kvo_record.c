@@ -32,14 +32,14 @@ int kvo_format_check(const struct kvo_quant *key, const struct kvo_quant *value,
     if (head_dim % key->group)
         return err_user(e,
                         "key_group %d does not divide the head's %d channels, so that records of "
-                        "heads would hang together: %d can be packed, or run with --reference",
+                        "heads would hang together: %d can be packed, or run with --floats",
                         key->group, head_dim,
                         key->group < head_dim ? divisor_below(head_dim, key->group) : head_dim);
     if (packs(value) && value->group % key->chunk && key->chunk % value->group)
         return err_user(e,
                         "value_group %d and key_chunk %d: one must divide the other, so that a "
                         "chunk is one record: value_group %d can be packed, or run with "
-                        "--reference",
+                        "--floats",
                         value->group, key->chunk, near_group(key->chunk, value->group));
     return 0;
 }

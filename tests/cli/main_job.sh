@@ -102,6 +102,15 @@ is "and leaves it as it was" 18 "$(count a.db job)"
 "$KVLAB" plan small.json --db a.db --json >plan.json 2>err
 like "as JSON" '{"items":18,"prefill_classes":2,*"done":18,*' "$(cat plan.json)"
 
+# ---- packed caches and the floats that they stand for ----
+ids() { "$KVLAB" query --db "$1" --format csv "SELECT t.name, j.sample_index, c.name, j.new_ids FROM job j
+    JOIN run r ON r.id = j.run JOIN setting c ON c.id = r.setting JOIN task t ON t.id = j.task ORDER BY 1, 2, 3"; }
+"$KVLAB" run small.json --floats --db floats.db >out 2>err
+is "a run on caches of floats ends with 0" 0 $?
+is "the packed caches give the same tokens" "$(ids floats.db)" "$(ids a.db)"
+held() { "$KVLAB" query --db "$1" --format csv "SELECT sum(kv_bytes) FROM item WHERE setting = 'kvo'" | tail -n 1; }
+is "and hold less than half" 1 "$((2 * $(held a.db) < $(held floats.db)))"
+
 # ---- weights of few bits ----
 three='settings=[{"name": "all bits", "chain": ["full"], "weights": {"bits": 16}},
  {"name": "eight", "chain": ["full"], "weights": {"bits": 8}},
@@ -158,7 +167,7 @@ mistake "16 bits are the same as none" "*settings 'a' and 'b' are the same*" sma
     'settings=[{"name": "a", "chain": ["full"]}, {"name": "b", "chain": ["full"], "weights": {"bits": 16}}]'
 mistake "two methods in one hook" "*'q8' and 'kvo' both fill the hook 'codec'*" \
     small.json --set "$(chain '"q8", "kvo"')"
-mistake "what packs as the reference alone" "*kvo*key_group 128 does not divide the head's 64 channels*64 can be packed*--reference*" \
+mistake "what packs as the reference alone" "*kvo*key_group 128 does not divide the head's 64 channels*64 can be packed*--floats*" \
     small.json --set "$(chain '{"kvo": {"key_group": 128}}')"
 mistake "unknown method" "*unknown method 'kv0'*did you mean 'kvo'*" small.json --set "$(chain '"kv0"')"
 mistake "unknown task" "*mini_doc_q'*did you mean 'mini_doc_qa'*" small.json --set 'tasks=["mini_doc_q"]'
