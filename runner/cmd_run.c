@@ -12,8 +12,8 @@
     "  --limit N        at most N samples of each task\n"                                          \
     "  --threads N      threads (one for each processor)\n"                                        \
     "  --kernels NAME   plain, avx2, avx512, avx512vbmi (the best that runs here)\n"               \
-    "  --floats         caches of f32 rows, rounded as their codec says but not packed: what\n"     \
-    "                   packed ones are checked against, and settings that do not pack\n"          \
+    "  --floats         caches of f32 rows, rounded as their codec says but not packed: what\n"    \
+    "                   packed ones are checked against; settings that do not pack\n"              \
     "  --reference      that, and plain loops only, no BLAS: slow\n"
 
 static int run(int argc, char **argv);

@@ -133,9 +133,6 @@ static int check(const void *opt, const struct kv_shape *shape, struct err *e)
 {
     const struct kvo_options *o = opt;
     struct kvo_quant key = key_quant(o), value = value_quant(o);
-    if ((o->key_bits > KVO_BITS_MAX && o->key_bits < KVO_BITS_OFF) ||
-        (o->value_bits > KVO_BITS_MAX && o->value_bits < KVO_BITS_OFF))
-        return err_user(e, "bits must be 1 to %d, or %d for off", KVO_BITS_MAX, KVO_BITS_OFF);
     if (kvo_key_check(&key, shape->n_kv_heads * shape->head_dim, o->window, e))
         return -1;
     return kvo_value_check(&value, o->window, e);

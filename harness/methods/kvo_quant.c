@@ -27,19 +27,33 @@ int kvo_value_kept(const struct kvo_quant *value)
     return value->group - value->group / value->chunk - kvo_pruned(value);
 }
 
+int kvo_near_divisor(int n, int want)
+{
+    for (int off = 0;; off++) {
+        if (want > off && want - off <= n && n % (want - off) == 0)
+            return want - off;
+        if (want + off <= n && n % (want + off) == 0)
+            return want + off;
+    }
+}
+
 /* What keys and values both ask for. */
 static int check(const struct kvo_quant *q, const char *what, int window, struct err *e)
 {
     if (q->bits < 1 || (q->bits > KVO_BITS_MAX && q->bits < KVO_BITS_OFF))
-        return err_user(e, "%s_bits %d: 1 to %d, or %d for no compression", what, q->bits,
-                        KVO_BITS_MAX, KVO_BITS_OFF);
+        return err_user(e, "%s_bits %d: 1 to %d, or %d for no compression; nearest %d", what,
+                        q->bits, KVO_BITS_MAX, KVO_BITS_OFF,
+                        q->bits > (KVO_BITS_MAX + KVO_BITS_OFF) / 2 ? KVO_BITS_OFF : KVO_BITS_MAX);
     if (q->symmetric && q->bits == 1)
-        return err_user(e, "%s_bits 1 with %s_symmetric: a grid of -1 and 0 has no scale", what,
-                        what);
+        return err_user(e,
+                        "%s_bits 1 with %s_symmetric: a grid of -1 and 0 has no scale; %s_bits 2 "
+                        "has one",
+                        what, what, what);
     if (q->group < 1 || q->group > KVO_GROUP_MAX)
         return err_user(e, "%s_group %d: 1 to %d", what, q->group, KVO_GROUP_MAX);
     if (q->chunk < 1 || window % q->chunk)
-        return err_user(e, "%s_chunk %d does not divide the window %d", what, q->chunk, window);
+        return err_user(e, "%s_chunk %d does not divide the window %d; %d does", what, q->chunk,
+                        window, kvo_near_divisor(window, q->chunk));
     if (!(q->kept >= 0 && q->kept <= 1))
         return err_user(e, "%s_kept %g: 0 to 1", what, q->kept);
     if (!(q->clip > 0 && q->clip <= 1))
@@ -52,8 +66,8 @@ int kvo_key_check(const struct kvo_quant *key, int n_channels, int window, struc
     if (check(key, "key", window, e))
         return -1;
     if (n_channels % key->group)
-        return err_user(e, "key_group %d does not divide the %d key channels of a layer",
-                        key->group, n_channels);
+        return err_user(e, "key_group %d does not divide the %d key channels of a layer; %d does",
+                        key->group, n_channels, kvo_near_divisor(n_channels, key->group));
     return 0;
 }
 
@@ -62,13 +76,15 @@ int kvo_value_check(const struct kvo_quant *value, int window, struct err *e)
     if (check(value, "value", window, e))
         return -1;
     if (window % value->group)
-        return err_user(e, "value_group %d does not divide the window %d", value->group, window);
+        return err_user(e, "value_group %d does not divide the window %d; %d does", value->group,
+                        window, kvo_near_divisor(window, value->group));
     if (value->group % value->chunk)
-        return err_user(e, "value_chunk %d does not divide value_group %d", value->chunk,
-                        value->group);
+        return err_user(e, "value_chunk %d does not divide value_group %d; %d does", value->chunk,
+                        value->group, kvo_near_divisor(value->group, value->chunk));
     if (value->bits < KVO_BITS_OFF && kvo_value_kept(value) < 0)
-        return err_user(e, "value_kept %g: at least 1 / value_chunk, the salient tokens' share",
-                        value->kept);
+        return err_user(e,
+                        "value_kept %g: at least 1 / value_chunk = %g, the salient tokens' share",
+                        value->kept, 1.0 / value->chunk);
     return 0;
 }
 

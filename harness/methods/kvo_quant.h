@@ -59,6 +59,8 @@ struct kvo_rows {
 /* Can these settings work? ERR_USER naming the setting: key_group, value_kept, ... */
 int kvo_key_check(const struct kvo_quant *key, int n_channels, int window, struct err *e);
 int kvo_value_check(const struct kvo_quant *value, int window, struct err *e);
+/* The divisor of n that is nearest to want, the smaller of two. */
+int kvo_near_divisor(int n, int want);
 
 /* Entries of a group that pruning drops and that it keeps. Of values the salient tokens count in
  * neither: dropped + kept + group / chunk = group. */

@@ -13,17 +13,10 @@ static bool packs(const struct kvo_quant *q)
 
 /* ---- sizes ---- */
 
-static int divisor_below(int n, int most)
-{
-    while (n % most)
-        most--;
-    return most;
-}
-
 /* The value_group nearest below that fits with the chunk. */
 static int near_group(int chunk, int group)
 {
-    return group > chunk ? group - group % chunk : divisor_below(chunk, group);
+    return group > chunk ? group - group % chunk : kvo_near_divisor(chunk, group);
 }
 
 int kvo_format_check(const struct kvo_quant *key, const struct kvo_quant *value, int head_dim,
@@ -33,8 +26,7 @@ int kvo_format_check(const struct kvo_quant *key, const struct kvo_quant *value,
         return err_user(e,
                         "key_group %d does not divide the head's %d channels, so that records of "
                         "heads would hang together: %d can be packed, or run with --floats",
-                        key->group, head_dim,
-                        key->group < head_dim ? divisor_below(head_dim, key->group) : head_dim);
+                        key->group, head_dim, kvo_near_divisor(head_dim, key->group));
     if (packs(value) && value->group % key->chunk && key->chunk % value->group)
         return err_user(e,
                         "value_group %d and key_chunk %d: one must divide the other, so that a "

@@ -43,12 +43,9 @@ static struct kvo_quant quant_of(const void *opt)
 static int check(const void *opt, const struct kv_shape *shape, struct err *e)
 {
     const struct q8_options *o = opt;
-    int fits = o->group < shape->head_dim ? o->group : shape->head_dim;
-    while (shape->head_dim % fits)
-        fits--;
     if (shape->head_dim % o->group)
         return err_user(e, "group %d does not divide the head's %d channels; %d does", o->group,
-                        shape->head_dim, fits);
+                        shape->head_dim, kvo_near_divisor(shape->head_dim, o->group));
     return 0;
 }
 

@@ -283,18 +283,19 @@ static void mistakes_are_named(void **state)
     const struct kvo_quant good = {2, 32, 8, 0.25, 1, false, false, false};
     assert_int_equal(kvo_key_check(&good, 64, 64, &e), 0);
     assert_int_equal(kvo_key_check(&good, 48, 64, &e), -1);
-    assert_string_equal(e.msg, "key_group 32 does not divide the 48 key channels of a layer");
+    assert_string_equal(e.msg,
+                        "key_group 32 does not divide the 48 key channels of a layer; 24 does");
     struct kvo_quant q = good;
     q.chunk = 7;
     assert_int_equal(kvo_key_check(&q, 64, 64, &e), -1);
-    assert_string_equal(e.msg, "key_chunk 7 does not divide the window 64");
+    assert_string_equal(e.msg, "key_chunk 7 does not divide the window 64; 8 does");
     q = good, q.bits = 9;
     assert_int_equal(kvo_value_check(&q, 64, &e), -1);
-    assert_string_equal(e.msg, "value_bits 9: 1 to 8, or 16 for no compression");
+    assert_string_equal(e.msg, "value_bits 9: 1 to 8, or 16 for no compression; nearest 8");
     q = good, q.kept = 0.05;
     assert_int_equal(kvo_value_check(&q, 64, &e), -1);
-    assert_string_equal(e.msg,
-                        "value_kept 0.05: at least 1 / value_chunk, the salient tokens' share");
+    assert_string_equal(
+        e.msg, "value_kept 0.05: at least 1 / value_chunk = 0.125, the salient tokens' share");
     q = good, q.symmetric = true, q.bits = 1;
     assert_int_equal(kvo_value_check(&q, 64, &e), -1);
     assert_int_equal(e.class, ERR_USER);
