@@ -95,10 +95,11 @@ static void close_decode(struct decode *d)
 
 static void sample_ours(struct decode *d, struct side *s)
 {
-    double before = bits_read(s->cache);
+    double before = bits_read(s->cache) + (double)model_weight_bits_read(d->model);
     double seconds = bench_time_steps(d->model, s->cache, d->new_tokens, d->logits);
     s->rate[s->n++] = d->new_tokens / seconds;
-    s->step_bytes = bench_step_bytes(d->model) + (bits_read(s->cache) - before) / 8 / d->new_tokens;
+    double after = bits_read(s->cache) + (double)model_weight_bits_read(d->model);
+    s->step_bytes = (after - before) / 8 / d->new_tokens;
 }
 
 /* Where reading the prompt takes long, llama-bench reads it once for all its samples. */

@@ -47,7 +47,10 @@ const struct bench_shape bench_shapes[] = {{.name = "mini",
                                            {0}};
 
 static const struct bench_weights weights[] = {
-    {"bf16", DT_BF16, GGUF_STORED}, {"f16", DT_F16, GGUF_STORED}, {"f32", DT_F32, GGUF_STORED}};
+    {"bf16", DT_BF16, GGUF_STORED, {.bits = 16}},
+    {"f16", DT_F16, GGUF_STORED, {.bits = 16}},
+    {"f32", DT_F32, GGUF_STORED, {.bits = 16}},
+    {"q8_0", DT_BF16, GGUF_Q8_0, {.bits = 8, .group = 32, .symmetric = 1, .clip = 1}}};
 enum { N_WEIGHTS = sizeof weights / sizeof *weights };
 
 const struct bench_setting bench_settings[] = {
@@ -143,25 +146,13 @@ struct model *bench_open_model(const struct bench *b, const struct bench_shape *
     struct model_options o = {.threads = b->threads};
     struct model_config c = shape->config;
     c.max_positions = max_positions;
-    return model_open_random(&c, WEIGHTS_SEED, bench_weights_of(b)->dtype, &o, e);
-}
-
-static double matrix_bytes(const struct matrix *m)
-{
-    return (double)m->rows * m->cols * (double)dtype_size(m->dtype);
-}
-
-double bench_step_bytes(const struct model *m)
-{
-    const struct weights *w = model_get_weights(m);
-    double sum = matrix_bytes(&w->head);
-    for (int i = 0; i < w->n_layers; i++) {
-        const struct layer_weights *l = &w->layers[i];
-        const struct matrix *const all[] = {&l->q, &l->k, &l->v, &l->o, &l->gate, &l->up, &l->down};
-        for (size_t j = 0; j < sizeof all / sizeof *all; j++)
-            sum += matrix_bytes(all[j]);
+    const struct bench_weights *w = bench_weights_of(b);
+    struct model *m = model_open_random(&c, WEIGHTS_SEED, w->dtype, &o, e);
+    if (m && model_use_weights(m, &w->packed, e)) {
+        model_close(m);
+        return NULL;
     }
-    return sum;
+    return m;
 }
 
 static void fill_rows(float *x, size_t n, struct rng *r)

@@ -18,6 +18,7 @@ struct bench_weights {
     const char *name;
     enum dtype dtype;
     enum gguf_format gguf;
+    struct quant_format packed; // what ours pack the layers to
 };
 
 struct bench_setting {
@@ -37,9 +38,6 @@ const struct bench_weights *bench_weights_of(const struct bench *b);
 int bench_open_chain(struct kv_chain *c, const struct bench_setting *s, struct err *e);
 struct model *bench_open_model(const struct bench *b, const struct bench_shape *shape,
                                int max_positions, struct err *e);
-/* Bytes of weights that a decode step of one sequence reads. */
-double bench_step_bytes(const struct model *m);
-
 /* A cache whose prompt was never read: its rows are random. For n_new more tokens. */
 struct kv_cache *bench_fill_cache(struct model *m, const struct kv_chain *chain, int context,
                                   int n_new);

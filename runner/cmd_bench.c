@@ -21,7 +21,7 @@ const struct command cmd_bench = {
     .usage =
         "bench [NAME...] [--threads N] [--quick] [--json]\n"
         "             [--model NAME|DIR]                                   of bench model\n"
-        "             [--shape mini|1.1b] [--context N[,N...]] [--weights bf16|f16|f32]\n"
+        "             [--shape mini|1.1b] [--context N[,N...]] [--weights bf16|f16|f32|q8_0]\n"
         "             [--llama-cpp DIR]                                    of decode and long\n\n"
         "NAME: kernels, gemm, score, bandwidth, model, decode; all of them when none is given.\n"
         "long (prompts of 2k to 32k read in earnest: minutes, 1.1b an hour) only by its name.\n"
