@@ -86,12 +86,12 @@ static int run_all(struct bench *b, const struct bench_kind *const *chosen, stru
 static int run(int argc, char **argv)
 {
     static struct bench b;
+    static struct model_spec spec; // b points into it
     struct err e;
     const char *model = NULL, *threads = NULL, *context = NULL, *llama = NULL, *rest[NAMES_MAX];
     int json = 0, quick = 0, n_rest;
     const struct bench_kind *chosen[NAMES_MAX + 1];
     long n = sysconf(_SC_NPROCESSORS_ONLN);
-    struct model_spec spec;
     const struct flag flags[] = {{.name = "--model", .value = &model},
                                  {.name = "--threads", .value = &threads},
                                  {.name = "--quick", .on = &quick},

@@ -126,8 +126,10 @@ static float keep_best(int *candidates, const float *score, int n, int k)
 {
     uint32_t keys[POOL], a[POOL];
     int ahead, end = 0;
-    for (int i = 0; i < n; i++)
-        a[i] = keys[i] = key_of(score[candidates[i]]);
+    for (int i = 0; i < n;
+         i++) // the caller has written n of them, which the analyser loses track of
+        a[i] = keys[i] =
+            key_of(score[candidates[i]]); // NOLINT(clang-analyzer-core.uninitialized.*)
     uint32_t last = kth_largest(a, n, k, &ahead);
     float least = 0;
     for (int i = 0, ties = k - ahead; i < n; i++) {

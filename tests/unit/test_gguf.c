@@ -254,7 +254,8 @@ static void blocks_of_bytes(void **state)
             uint16_t half;
             memcpy(&half, block + i / 32 * 34, 2);
             float scale = f16_to_f32(half);
-            int code = (signed char)block[i / 32 * 34 + 2 + i % 32];
+            int8_t code;
+            memcpy(&code, block + i / 32 * 34 + 2 + i % 32, 1);
             assert_true(scale > 0);
             /* Half a step, and what the rounded scale moves 127 steps. */
             assert_true(fabsf(x[i] - scale * (float)code) <= scale * 0.57f);
