@@ -210,7 +210,7 @@ static void read_is_as_in_closed_form(struct run *r, const struct kv_ledger *now
                                       int compressed, int packed_now)
 {
     static int chosen[HEADS_MAX][ROWS_MAX];
-    const int *lists[HEADS_MAX];
+    const int *lists[HEADS_MAX] = {0};
     int n[HEADS_MAX] = {0}, kept = 0;
     uint64_t want[KV_CLASSES], got[KV_CLASSES], packing[KV_CLASSES];
     bool even = !r->s.bytes.prune_values || r->s.bytes.value_bits >= 16;
