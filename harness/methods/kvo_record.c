@@ -362,18 +362,18 @@ void kvo_keys_get(const struct kvo_format *f, const struct kernels *kn, const ui
         read->keys += f->key_codes_size * 8;
         return;
     }
-    struct code_row row = {codes, 0, NULL, f->key.bits, kvo_lowest(f->key.bits, f->key.symmetric)};
+    struct code_rows rows = {.first = {codes, 0, mask ? masks : NULL, f->key.bits,
+                                       kvo_lowest(f->key.bits, f->key.symmetric)},
+                             .n = others,
+                             .mask_stride = mask,
+                             .scales_per_row = d / f->key.group};
     get_numbers(scratch, kn, record, 2 * pairs, f->key.half_pairs);
-    for (int i = 0; i < others; i++) {
-        const float *scale = scratch + i * (d / f->key.group);
-        struct code_pairs p = {scale, scale + pairs, f->key.group};
-        row.mask = mask ? masks + (size_t)i * mask : NULL;
-        row.bit += kn->unpack(out + (i + 1) * d, &row, &p, out, d);
-    }
-    read->keys += row.bit;
+    struct code_pairs p = {scratch, scratch + pairs, f->key.group};
+    size_t bits = kn->unpack_rows(out + d, &rows, &p, out, d);
+    read->keys += bits;
     read->pairs += f->key_pairs_size * 8;
     read->masks += f->key_masks_size * 8;
-    read->index += padding(f, row.bit);
+    read->index += padding(f, bits);
 }
 
 /* Scales, offsets and the salient tokens' scales of one group: scratch [3][d]. */
@@ -384,6 +384,24 @@ static void get_value_pairs(const struct kvo_format *f, const struct kernels *kn
     get_numbers(scratch, kn, block + f->index_size + (size_t)group * each, 2 * f->d,
                 f->value.half_pairs);
     kvo_base_scales(scratch + 2 * f->d, scratch, f->d, &f->value);
+}
+
+/* Rows from `row` on, below `end`, that are coded alike: a salient one, or those up to the next.
+ * Groups end where chunks do. */
+static int run_of(const struct kvo_format *f, int row, int end)
+{
+    int in_chunk = row % f->value.chunk, n = in_chunk ? f->value.chunk - in_chunk : 1;
+    return n < end - row ? n : end - row;
+}
+
+static struct code_rows value_rows(const struct kvo_format *f, bool salient, int n)
+{
+    int bits = salient ? 2 * f->value.bits : f->value.bits;
+    return (struct code_rows){
+        .first = {.bits = bits, .lowest = kvo_lowest(bits, f->value.symmetric)},
+        .n = n,
+        .mask_stride = salient ? 0 : mask_size(f, &f->value),
+    };
 }
 
 void kvo_values_get(const struct kvo_format *f, const struct kernels *kn, const uint8_t *block,
@@ -399,19 +417,19 @@ void kvo_values_get(const struct kvo_format *f, const struct kernels *kn, const 
     }
     size_t mask = mask_size(f, &f->value), bit = 0;
     const uint8_t *codes = record + (size_t)masked(f, first, c) * mask;
-    const bool symmetric = f->value.symmetric;
-    for (int row = first; row < first + c; row++) {
+    for (int n, row = first; row < first + c; row += n, out += n * d) {
         if (row / f->value.group != group) {
             group = row / f->value.group;
             get_value_pairs(f, kn, block, group, scratch);
         }
-        bool salient = row % f->value.group % f->value.chunk == 0;
-        int bits = salient ? 2 * f->value.bits : f->value.bits;
-        struct code_row r = {codes, bit, salient || !mask ? NULL : record, bits,
-                             kvo_lowest(bits, symmetric)};
+        n = run_of(f, row, first + c);
+        bool salient = row % f->value.chunk == 0;
+        struct code_rows rows = value_rows(f, salient, n);
         struct code_pairs p = {salient ? scratch + 2 * d : scratch, scratch + d, 1};
-        bit += kn->unpack(out + (row - first) * d, &r, &p, NULL, d);
-        record += salient ? 0 : mask;
+        rows.first.codes = codes, rows.first.bit = bit;
+        rows.first.mask = rows.mask_stride ? record : NULL;
+        bit += kn->unpack_rows(out, &rows, &p, NULL, d);
+        record += (size_t)n * rows.mask_stride;
     }
     read->values += bit;
     size_t masks = (size_t)masked(f, first, c) * mask * 8;

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "harness/tensor/kernels.h"
+#include "harness/tensor/kernels_unpack_rows.h"
 #include "harness/tensor/packed.h"
 
 static float int8_decoded(const struct int8_rows *rows, int i, int l)
@@ -127,4 +128,10 @@ static size_t unpack(float *out, const struct code_row *row, const struct code_p
         out[i] = base ? base[i] + x : x;
     }
     return bit - row->bit;
+}
+
+static inline size_t unpack_rows(float *out, const struct code_rows *rows,
+                                 const struct code_pairs *pairs, const float *base, int n)
+{
+    return unpack_each(unpack, out, rows, pairs, base, n);
 }

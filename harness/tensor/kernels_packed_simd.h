@@ -2,6 +2,7 @@
  * INT8 rows and code rows, over the operations of kernels_simd.h, kernels_rows_simd.h and:
  *   v_bytes, v_words (16 codes of 8 or of 16 bits in general registers, as floats).
  */
+#include "harness/tensor/kernels_unpack_rows.h"
 #include "harness/tensor/packed.h"
 
 enum { DECODED = 4 * ROW_MAX }; // floats on the stack: 4 rows or more
@@ -337,4 +338,10 @@ static size_t unpack(float *out, const struct code_row *row, const struct code_p
     if (row->bits == 8)
         return unpack_width(BITS_8, out, row, pairs, base, n);
     return unpack_width(BITS_TO_16, out, row, pairs, base, n);
+}
+
+static inline size_t unpack_rows(float *out, const struct code_rows *rows,
+                                 const struct code_pairs *pairs, const float *base, int n)
+{
+    return unpack_each(unpack, out, rows, pairs, base, n);
 }

@@ -156,6 +156,7 @@ const struct kernels kernels_plain = {
     .scan_tiles = scan_tiles,
     .widen_tile = widen_tile,
     .unpack = unpack,
+    .unpack_rows = unpack_rows,
     .matmul_quant = matmul_quant,
     .widen_quant = widen_quant,
 };

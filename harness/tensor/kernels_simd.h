@@ -217,7 +217,7 @@ static void narrow_f16(uint16_t *out, const float *in, long n)
 
 #include "harness/tensor/kernels_quant_simd.h"
 
-#define KERNELS(level, unpack_of_level)                                                            \
+#define KERNELS(level, unpack_of_level, unpack_rows_of_level)                                      \
     const struct kernels kernels_##level = {                                                       \
         .name = #level,                                                                            \
         .matmul_f32 = matmul_f32,                                                                  \
@@ -241,6 +241,7 @@ static void narrow_f16(uint16_t *out, const float *in, long n)
         .scan_tiles = scan_tiles,                                                                  \
         .widen_tile = widen_tile,                                                                  \
         .unpack = unpack_of_level,                                                                 \
+        .unpack_rows = unpack_rows_of_level,                                                       \
         .matmul_quant = matmul_quant,                                                              \
         .widen_quant = widen_quant,                                                                \
     };
