@@ -136,20 +136,23 @@ size_t kvo_scratch_size(const struct kvo_format *f)
 
 void kvo_work_init(struct kvo_work *w, const struct kvo_format *f)
 {
-    size_t group = (size_t)(f->value.group > f->key.group ? f->value.group : f->key.group);
-    size_t d = (size_t)f->d, pairs = (size_t)f->key.chunk * d;
-    w->codes = xcalloc(d, group);
-    w->kept = xcalloc(d, group);
-    w->base = xcalloc(d * group, sizeof *w->base);
-    w->pairs = xcalloc(pairs > d ? pairs : d, sizeof *w->pairs);
+    size_t d = (size_t)f->d;
+    *w = (struct kvo_work){0};
+    w->codes = xcalloc(d, 1);
+    w->kept = xcalloc(d, 1);
+    w->mask = xcalloc((d + 7) / 8, 1);
+    w->pairs = xcalloc((size_t)f->key.chunk * d, sizeof *w->pairs);
+    if (packs(&f->value))
+        kvo_columns_init(&w->values, f->d, &f->value);
 }
 
 void kvo_work_release(struct kvo_work *w)
 {
     free(w->codes);
     free(w->kept);
-    free(w->base);
+    free(w->mask);
     free(w->pairs);
+    kvo_columns_release(&w->values);
 }
 
 /* Into zeroed memory; a code has at most 16 bits. */
@@ -171,34 +174,32 @@ static uint8_t *put_numbers(uint8_t *to, const float *x, int n, bool half)
     return to;
 }
 
-/* One group of channels of one key: codes and mask; its pair goes to w. */
-static void put_key_group(const struct kvo_format *f, struct kvo_work *w, const float *x,
-                          const float *base, struct kvo_pair *pair, uint8_t *mask, int channel,
-                          uint8_t *codes, size_t *bit)
+/* One key: its groups' codes and pairs, and what it keeps as bits. */
+static void encode_key(const struct kvo_format *f, struct kvo_work *w, const float *x,
+                       const float *base, struct kvo_pair *pairs)
 {
-    struct kvo_group g = {.codes = w->codes, .kept = w->kept};
-    kvo_key_encode(&g, x + channel, base + channel, &f->key);
-    *pair = g.pair;
-    for (int i = 0; i < f->key.group; i++) {
-        if (!g.kept[i])
-            continue;
-        if (mask)
-            mask[(channel + i) / 8] |= (uint8_t)(1u << (channel + i) % 8);
-        put_code(codes, bit, g.codes[i], f->key.bits);
+    memset(w->mask, 0, (size_t)(f->d + 7) / 8);
+    for (int c = 0; c < f->d; c += f->key.group) {
+        struct kvo_group g = {.codes = w->codes + c, .kept = w->kept + c};
+        kvo_key_encode(&g, x + c, base + c, &f->key);
+        *pairs++ = g.pair;
     }
+    for (int c = 0; c < f->d; c++)
+        w->mask[c / 8] |= (uint8_t)(w->kept[c] << c % 8);
 }
 
 /* Keys k [chunk][d] behind the salient one, which is decoded already. */
-static uint8_t *put_keys(const struct kvo_format *f, struct kvo_work *w, uint8_t *to,
-                         const float *k)
+static uint8_t *put_keys(const struct kvo_format *f, const struct kernels *kn, struct kvo_work *w,
+                         uint8_t *to, const float *k)
 {
     int d = f->d, groups = d / f->key.group, others = f->key.chunk - 1;
     size_t mask = mask_size(f, &f->key), bit = 0;
     uint8_t *masks = to + f->key_pairs_size, *codes = masks + f->key_masks_size;
-    for (int i = 0; i < others; i++)
-        for (int g = 0; g < groups; g++)
-            put_key_group(f, w, k + (i + 1) * d, k, &w->pairs[i * groups + g],
-                          mask ? masks + (size_t)i * mask : NULL, g * f->key.group, codes, &bit);
+    for (int i = 0; i < others; i++) {
+        encode_key(f, w, k + (i + 1) * d, k, w->pairs + i * groups);
+        memcpy(masks + (size_t)i * mask, w->mask, mask);
+        bit += kn->pack(codes, bit, w->codes, w->mask, f->key.bits, d);
+    }
     kvo_pairs_put(to, w->pairs, others * groups, &f->key);
     return codes + f->key_codes_size;
 }
@@ -213,47 +214,33 @@ static uint8_t *put_key_numbers(const struct kvo_format *f, uint8_t *to, const f
     return to;
 }
 
-/* One group of values, channel by channel: w holds it until its rows are written. */
-static void encode_values(const struct kvo_format *f, struct kvo_work *w, const float *v)
+/* Row `row` of the group in w. */
+static size_t put_value_row(const struct kvo_format *f, const struct kernels *kn,
+                            const struct kvo_columns *w, int row, uint8_t *mask, uint8_t *codes,
+                            size_t bit)
 {
-    float x[KVO_GROUP_MAX];
-    int n = f->value.group;
-    for (int c = 0; c < f->d; c++) {
-        struct kvo_group g = {.codes = w->codes + c * n,
-                              .kept = w->kept + c * n,
-                              .base = w->base + c * (n / f->value.chunk)};
-        for (int i = 0; i < n; i++)
-            x[i] = v[i * f->d + c];
-        kvo_value_encode(&g, x, &f->value);
-        w->pairs[c] = g.pair;
+    int d = f->d, bits = f->value.bits;
+    size_t size = mask_size(f, &f->value), from = bit;
+    const uint8_t *kept = w->masks + (size_t)row * w->mask_stride;
+    if (row % f->value.chunk) {
+        memcpy(mask, kept, size);
+        return kn->pack(codes, bit, w->codes + row * d, kept, bits, d);
     }
-}
-
-static void put_value_row(const struct kvo_format *f, const struct kvo_work *w, int row,
-                          uint8_t *mask, uint8_t *codes, size_t *bit)
-{
-    int n = f->value.group, bases = n / f->value.chunk;
-    bool salient = row % f->value.chunk == 0;
-    for (int c = 0; c < f->d; c++) {
-        if (salient) {
-            put_code(codes, bit, w->base[c * bases + row / f->value.chunk], 2 * f->value.bits);
-            continue;
-        }
-        if (!w->kept[c * n + row])
-            continue;
-        if (mask)
-            mask[c / 8] |= (uint8_t)(1u << c % 8);
-        put_code(codes, bit, w->codes[c * n + row], f->value.bits);
-    }
+    if (2 * bits <= 8)
+        return kn->pack(codes, bit, w->codes + row * d, NULL, 2 * bits, d);
+    for (int c = 0; c < d; c++)
+        put_code(codes, &bit, w->base[row / f->value.chunk * d + c], 2 * bits);
+    return bit - from;
 }
 
 /* Rows first..first+n-1 of the group in w, as far as they belong to one chunk. */
-static void put_values(const struct kvo_format *f, const struct kvo_work *w, int first, int n,
-                       uint8_t **mask, uint8_t *codes, size_t *bit)
+static void put_values(const struct kvo_format *f, const struct kernels *kn,
+                       const struct kvo_work *w, int first, int n, uint8_t **mask, uint8_t *codes,
+                       size_t *bit)
 {
     size_t size = mask_size(f, &f->value);
     for (int row = first; row < first + n; row++) {
-        put_value_row(f, w, row, size ? *mask : NULL, codes, bit);
+        *bit += put_value_row(f, kn, &w->values, row, *mask, codes, *bit);
         if (row % f->value.chunk)
             *mask += size;
     }
@@ -266,9 +253,24 @@ static int masked(const struct kvo_format *f, int first, int n)
     return n - ((first + n + c - 1) / c - (first + c - 1) / c);
 }
 
+/* f16: the pairs were rounded before codes were made of them, so nothing is lost here. */
+static void put_value_pairs(const struct kvo_format *f, const struct kernels *kn,
+                            const struct kvo_columns *w, uint8_t *to)
+{
+    size_t size = (size_t)f->d * sizeof(float);
+    if (f->value.half_pairs) {
+        kn->narrow_f16((uint16_t *)(void *)to, w->scale, f->d);
+        kn->narrow_f16((uint16_t *)(void *)to + f->d, w->zero, f->d);
+        return;
+    }
+    memcpy(to, w->scale, size);
+    memcpy(to + size, w->zero, size);
+}
+
 /* A chunk's values; a new group is encoded where one begins. */
-static uint8_t *put_chunk_values(const struct kvo_format *f, struct kvo_work *w, uint8_t *block,
-                                 uint8_t *to, const float *v, int first)
+static uint8_t *put_chunk_values(const struct kvo_format *f, const struct kernels *kn,
+                                 struct kvo_work *w, uint8_t *block, uint8_t *to, const float *v,
+                                 int first)
 {
     int c = f->key.chunk, group = f->value.group;
     size_t bit = 0, pairs = f->groups ? f->pairs_size / (size_t)f->groups : 0;
@@ -277,24 +279,21 @@ static uint8_t *put_chunk_values(const struct kvo_format *f, struct kvo_work *w,
         int in_group = row % group, n = group - in_group;
         n = n < first + c - row ? n : first + c - row;
         if (in_group == 0) {
-            encode_values(f, w, v + row * f->d);
-            kvo_pairs_put(block + f->index_size + (size_t)(row / group) * pairs, w->pairs, f->d,
-                          &f->value);
+            kvo_columns_encode(&w->values, v + row * f->d, &f->value);
+            put_value_pairs(f, kn, &w->values,
+                            block + f->index_size + (size_t)(row / group) * pairs);
         }
-        put_values(f, w, in_group, n, &mask, codes, &bit);
+        put_values(f, kn, w, in_group, n, &mask, codes, &bit);
         row += n;
     }
     size_t masks = (size_t)(codes - to);
     return to + bytes_of(f, masks * 8 + bit);
 }
 
-void kvo_block_put(const struct kvo_format *f, struct kvo_work *w, uint8_t *bases, uint8_t *block,
-                   float *k, float *v)
+void kvo_block_put(const struct kvo_format *f, const struct kernels *kn, struct kvo_work *w,
+                   uint8_t *bases, uint8_t *block, float *k, float *v)
 {
-    struct kvo_work keys = *w; // the values' codes stay while their chunks are written
     uint8_t *to = block + f->index_size + f->pairs_size;
-    uint8_t codes[KVO_GROUP_MAX], kept[KVO_GROUP_MAX];
-    keys.codes = codes, keys.kept = kept, keys.pairs = w->pairs + f->d;
     memset(block, 0, f->block_size);
     for (int j = 0; j < f->chunks; j++) {
         float *chunk = k + j * f->key.chunk * f->d;
@@ -302,9 +301,9 @@ void kvo_block_put(const struct kvo_format *f, struct kvo_work *w, uint8_t *base
         if (f->index_size)
             memcpy(block + (size_t)j * sizeof start, &start, sizeof start);
         int8_record_put(bases + (size_t)j * f->base_size, chunk, f->d, &f->key);
-        to = packs(&f->key) ? put_keys(f, &keys, to, chunk) : put_key_numbers(f, to, chunk);
+        to = packs(&f->key) ? put_keys(f, kn, w, to, chunk) : put_key_numbers(f, to, chunk);
         if (packs(&f->value))
-            to = put_chunk_values(f, w, block, to, v, j * f->key.chunk);
+            to = put_chunk_values(f, kn, w, block, to, v, j * f->key.chunk);
         else
             to = put_numbers(to, v + j * f->key.chunk * f->d, f->key.chunk * f->d,
                              f->value.half_numbers);

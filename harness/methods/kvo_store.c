@@ -208,7 +208,8 @@ static void put_block(struct kvo_store *s, int head, int t)
 {
     int block = t / s->f.rows, chunks = s->f.chunks;
     struct way *w = &s->ways[head];
-    kvo_block_put(&s->f, &w->work, w->records, block_at(s, head, block), w->k, w->v);
+    kvo_block_put(&s->f, s->part.kernels, &w->work, w->records, block_at(s, head, block), w->k,
+                  w->v);
     for (int j = 0; j < chunks; j++)
         kvo_scan_put(&s->bases[head], block * chunks + j, w->records + (size_t)j * s->f.base_size);
     count_block(s, s->meters[head].ledger.written, 1);

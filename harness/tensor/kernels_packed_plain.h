@@ -135,3 +135,13 @@ static inline size_t unpack_rows(float *out, const struct code_rows *rows,
 {
     return unpack_each(unpack, out, rows, pairs, base, n);
 }
+
+static size_t pack(uint8_t *to, size_t bit, const uint8_t *codes, const uint8_t *mask, int bits,
+                   int n)
+{
+    size_t at = bit;
+    for (int i = 0; i < n; i++)
+        for (int b = 0; (!mask || mask[i / 8] >> i % 8 & 1) && b < bits; b++, at++)
+            to[at / 8] |= (uint8_t)((codes[i] >> b & 1) << at % 8);
+    return at - bit;
+}

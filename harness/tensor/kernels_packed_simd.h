@@ -345,3 +345,50 @@ static inline size_t unpack_rows(float *out, const struct code_rows *rows,
 {
     return unpack_each(unpack, out, rows, pairs, base, n);
 }
+
+/* Bits on their way: fewer than 32 wait in `bits`. */
+struct bit_writer {
+    uint8_t *to;
+    uint64_t bits;
+    int n;
+};
+
+INLINE void write_bits(struct bit_writer *w, uint64_t bits, int n)
+{
+    w->bits |= bits << w->n;
+    w->n += n;
+    if (w->n < 32)
+        return;
+    memcpy(w->to, &w->bits, sizeof(uint32_t));
+    w->to += sizeof(uint32_t), w->bits >>= 32, w->n -= 32;
+}
+
+/* Eight bytes of which the first r are codes[0] on. */
+INLINE uint64_t eight_codes(const uint8_t *codes, int r)
+{
+    uint64_t x = 0;
+    memcpy(&x, codes, r < 8 ? (size_t)r : sizeof x);
+    return x;
+}
+
+/* BMI2's extraction takes the kept channels' bytes and then their bits. */
+static size_t pack(uint8_t *to, size_t bit, const uint8_t *codes, const uint8_t *mask, int bits,
+                   int n)
+{
+    const uint64_t bytes = 0x0101010101010101, ones = bytes * ((1u << bits) - 1);
+    int begun = (int)(bit % 8), count = 0;
+    struct bit_writer w = {to + bit / 8, begun ? to[bit / 8] : 0, begun};
+    for (int l = 0; l < n; l += 8) {
+        unsigned kept = mask ? mask[l / 8] : 0xFF;
+        kept = n - l < 8 ? kept & ((1u << (n - l)) - 1) : kept;
+        int m = __builtin_popcount(kept) * bits;
+        uint64_t x = _pext_u64(eight_codes(codes + l, n - l), _pdep_u64(kept, bytes) * 0xFF);
+        x = _pext_u64(x, ones);
+        count += m;
+        write_bits(&w, x & 0xFFFFFFFF, m < 32 ? m : 32);
+        if (m > 32)
+            write_bits(&w, x >> 32, m - 32);
+    }
+    memcpy(w.to, &w.bits, (size_t)(w.n + 7) / 8);
+    return (size_t)count;
+}

@@ -155,6 +155,7 @@ const struct kernels kernels_plain = {
     .widen_int8 = widen_int8,
     .scan_tiles = scan_tiles,
     .widen_tile = widen_tile,
+    .pack = pack,
     .unpack = unpack,
     .unpack_rows = unpack_rows,
     .matmul_quant = matmul_quant,

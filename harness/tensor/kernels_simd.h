@@ -240,6 +240,7 @@ static void narrow_f16(uint16_t *out, const float *in, long n)
         .widen_int8 = widen_int8,                                                                  \
         .scan_tiles = scan_tiles,                                                                  \
         .widen_tile = widen_tile,                                                                  \
+        .pack = pack,                                                                              \
         .unpack = unpack_of_level,                                                                 \
         .unpack_rows = unpack_rows_of_level,                                                       \
         .matmul_quant = matmul_quant,                                                              \
