@@ -349,6 +349,61 @@ static void unpack_rows_is_unpack_of_each(void **state)
         }
 }
 
+/* The levels write what the plain twin writes, what was there before stays, and the memory ends
+ * with the last code. */
+static void check_pack(int bits, int n, int bit, bool masked)
+{
+    uint8_t *codes = random_bytes((size_t)n), *mask = masked ? random_mask(n) : NULL;
+    uint8_t *want = xcalloc((size_t)(bit + n * bits + 7) / 8 + 1, 1);
+    uint8_t begun = (uint8_t)(rng_below(&r, 256) & ((1 << bit % 8) - 1));
+    want[bit / 8] = begun;
+    size_t length = kernels_plain.pack(want, (size_t)bit, codes, mask, bits, n);
+    size_t bytes = ((size_t)bit + length + 7) / 8;
+    for (int i = 0; i < LEVELS; i++) {
+        uint8_t *got = xcalloc(bytes + (bytes == 0), 1);
+        if (bit % 8)
+            got[bit / 8] = begun;
+        if (level(i)) {
+            assert_int_equal(level(i)->pack(got, (size_t)bit, codes, mask, bits, n), length);
+            assert_memory_equal(got, want, bytes);
+        }
+        free(got);
+    }
+    free(want);
+    free(mask);
+    free(codes);
+}
+
+static void pack_is_its_definition(void **state)
+{
+    (void)state;
+    for (int bits = 1; bits <= 8; bits++)
+        for (int round = 0; round < 1000; round++)
+            check_pack(bits, 1 + rng_below(&r, 140), rng_below(&r, 90), round % 3);
+}
+
+/* Codes that were packed come back. */
+static void unpack_undoes_pack(void **state)
+{
+    static const float one = 1, zero = 0;
+    (void)state;
+    for (int round = 0; round < 2000; round++) {
+        enum { N = 100 };
+        uint8_t codes[N], packed[N + 10 + PACKED_SLACK] = {0}, *mask = random_mask(N);
+        float out[N];
+        int bits = 1 + round % 8, begin = rng_below(&r, 60);
+        for (int i = 0; i < N; i++)
+            codes[i] = (uint8_t)rng_below(&r, 1 << bits);
+        struct code_row row = {packed, (size_t)begin, mask, bits, 0};
+        struct code_pairs pairs = {&one, &zero, N};
+        size_t length = kernels_best()->pack(packed, row.bit, codes, mask, bits, N);
+        assert_int_equal(kernels_plain.unpack(out, &row, &pairs, NULL, N), length);
+        for (int i = 0; i < N; i++)
+            assert_true(out[i] == (kept_in(mask, i) ? (float)codes[i] : 0));
+        free(mask);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -357,6 +412,8 @@ int main(void)
         cmocka_unit_test(avx2_and_avx512_give_the_same_bits),
         cmocka_unit_test(unpack_is_its_definition),
         cmocka_unit_test(unpack_rows_is_unpack_of_each),
+        cmocka_unit_test(pack_is_its_definition),
+        cmocka_unit_test(unpack_undoes_pack),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
