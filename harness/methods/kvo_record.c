@@ -111,6 +111,7 @@ void kvo_format_init(struct kvo_format *f, const struct kvo_quant *key,
     }
     size_t keys = f->key_pairs_size + f->key_masks_size + f->key_codes_size;
     f->block_size = f->index_size + f->pairs_size + (size_t)f->chunks * keys + value_bytes(f);
+    f->record_size = (f->block_size - f->index_size - f->pairs_size) / (size_t)f->chunks;
 }
 
 void kvo_block_bits(const struct kvo_format *f, struct kvo_bits *out)
@@ -321,15 +322,20 @@ static const uint8_t *chunk_record(const struct kvo_format *f, const uint8_t *bl
     return block + start;
 }
 
-void kvo_record_expect(const struct kvo_format *f, const uint8_t *block, int chunk)
+/* Each line that holds one of n bytes. */
+static void expect_lines(const uint8_t *from, size_t n)
 {
     enum { LINE = 64 };
-    size_t record = (f->block_size - f->index_size - f->pairs_size) / (size_t)f->chunks;
-    const uint8_t *from = block + f->index_size + f->pairs_size + (size_t)chunk * record;
-    for (size_t i = 0; i < f->pairs_size + f->index_size; i += LINE)
-        __builtin_prefetch(block + i);
-    for (size_t i = 0; i < record + LINE; i += LINE)
-        __builtin_prefetch(from + i);
+    for (const uint8_t *p = from - (uintptr_t)from % LINE; p < from + n; p += LINE)
+        __builtin_prefetch(p);
+}
+
+/* Where the record begins the block says, which is not here yet: records are about equally long. */
+void kvo_record_expect(const struct kvo_format *f, const uint8_t *block, int chunk)
+{
+    size_t head = f->index_size + f->pairs_size;
+    expect_lines(block, head);
+    expect_lines(block + head + (size_t)chunk * f->record_size, f->record_size);
 }
 
 /* n stored numbers as floats. */

@@ -25,7 +25,7 @@ struct kvo_format {
     size_t base_size;              // of a salient key
     size_t index_size, pairs_size; // of a block: where chunks begin; pairs of the value groups
     size_t key_pairs_size, key_masks_size, key_codes_size; // of a chunk
-    size_t block_size;
+    size_t block_size, record_size; // a chunk's share of what follows the pairs
 };
 
 /* Bits by what they are, of records that were read. */

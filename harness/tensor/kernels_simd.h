@@ -198,6 +198,10 @@ static void add(float *x, const float *y, int n)
         long i = 0;                                                                                \
         for (; i + LANES <= n; i += LANES)                                                         \
             v_store(out + i, load(in + i));                                                        \
+        if (i < n && i) { /* the last vector once more from where it ends */                       \
+            v_store(out + n - LANES, load(in + n - LANES));                                        \
+            return;                                                                                \
+        }                                                                                          \
         for (uint16_t x; i < n; i++) {                                                             \
             memcpy(&x, in + i, sizeof x); /* which need not be aligned */                          \
             out[i] = one(x);                                                                       \
