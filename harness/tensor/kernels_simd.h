@@ -215,8 +215,10 @@ static void narrow_f16(uint16_t *out, const float *in, long n)
     long i = 0;
     for (; i + LANES <= n; i += LANES)
         v_store_f16(out + i, v_load(in + i));
-    for (; i < n; i++)
-        out[i] = f16_from_f32(in[i]);
+    for (; i < n; i++) {
+        uint16_t half = f16_from_f32(in[i]);
+        memcpy(out + i, &half, sizeof half); // which need not be aligned
+    }
 }
 
 #include "harness/tensor/kernels_quant_simd.h"
