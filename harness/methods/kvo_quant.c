@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "harness/methods/kvo_few.h"
 #include "harness/tensor/group_quant.h"
 
 enum { KEY_BASE_BITS = 8 }; // salient keys, and every appended key
@@ -176,6 +177,20 @@ static void prune(uint8_t *kept, const float *x, int n, int n_drop)
     }
 }
 
+/* The same by codes; n % 8 == 0. */
+static void prune_few(struct kvo_group *g, const struct kvo_quant *q)
+{
+    uint32_t planes[KVO_FEW_BITS] = {0};
+    int n = q->group;
+    for (int p = 0; p < q->bits; p++)
+        for (int i = 0; i < n; i += 8)
+            planes[p] |= (uint32_t)kvo_few_bits(g->codes + i, p) << i;
+    uint32_t all = 0xFFFFFFFF >> (KVO_FEW_ENTRIES - n);
+    uint32_t kept = kvo_few_kept(planes, all, kvo_pruned(q), g->pair, q);
+    for (int i = 0; i < n; i++)
+        g->kept[i] = kept >> i & 1;
+}
+
 void kvo_key_encode(struct kvo_group *out, const float *x, const float *base,
                     const struct kvo_quant *key)
 {
@@ -185,6 +200,10 @@ void kvo_key_encode(struct kvo_group *out, const float *x, const float *base,
     for (int i = 0; i < n; i++)
         d[i] = x[i] - base[i];
     out->pair = kvo_encode(out->codes, d, n, key->bits, key);
+    if (key->bits <= KVO_FEW_BITS && n <= KVO_FEW_ENTRIES && n % 8 == 0) {
+        prune_few(out, key);
+        return;
+    }
     /* Magnitudes after quantization decide, not those of the differences themselves. */
     kvo_decode(d, out->codes, out->pair, n, key->bits, key);
     prune(out->kept, d, n, kvo_pruned(key));

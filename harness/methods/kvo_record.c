@@ -103,6 +103,7 @@ void kvo_format_init(struct kvo_format *f, const struct kvo_quant *key,
     }
     size_t keys = f->key_pairs_size + f->key_masks_size + f->key_codes_size;
     f->block_size = f->index_size + f->pairs_size + (size_t)f->chunks * keys + value_bytes(f);
+    f->record_size = (f->block_size - f->index_size - f->pairs_size) / (size_t)f->chunks;
 }
 
 void kvo_block_bits(const struct kvo_format *f, struct kvo_bits *out)
@@ -128,20 +129,23 @@ size_t kvo_scratch_size(const struct kvo_format *f)
 
 void kvo_work_init(struct kvo_work *w, const struct kvo_format *f)
 {
-    size_t group = (size_t)(f->value.group > f->key.group ? f->value.group : f->key.group);
-    size_t d = (size_t)f->d, pairs = (size_t)f->key.chunk * d;
-    w->codes = xcalloc(d, group);
-    w->kept = xcalloc(d, group);
-    w->base = xcalloc(d * group, sizeof *w->base);
-    w->pairs = xcalloc(pairs > d ? pairs : d, sizeof *w->pairs);
+    size_t d = (size_t)f->d;
+    *w = (struct kvo_work){0};
+    w->codes = xcalloc(d, 1);
+    w->kept = xcalloc(d, 1);
+    w->mask = xcalloc((d + 7) / 8, 1);
+    w->pairs = xcalloc((size_t)f->key.chunk * d, sizeof *w->pairs);
+    if (packs(&f->value))
+        kvo_columns_init(&w->values, f->d, &f->value);
 }
 
 void kvo_work_release(struct kvo_work *w)
 {
     free(w->codes);
     free(w->kept);
-    free(w->base);
+    free(w->mask);
     free(w->pairs);
+    kvo_columns_release(&w->values);
 }
 
 /* Into zeroed memory; a code has at most 16 bits. */
@@ -163,34 +167,32 @@ static uint8_t *put_numbers(uint8_t *to, const float *x, int n, bool half)
     return to;
 }
 
-/* One group of channels of one key: codes and mask; its pair goes to w. */
-static void put_key_group(const struct kvo_format *f, struct kvo_work *w, const float *x,
-                          const float *base, struct kvo_pair *pair, uint8_t *mask, int channel,
-                          uint8_t *codes, size_t *bit)
+/* One key: its groups' codes and pairs, and what it keeps as bits. */
+static void encode_key(const struct kvo_format *f, struct kvo_work *w, const float *x,
+                       const float *base, struct kvo_pair *pairs)
 {
-    struct kvo_group g = {.codes = w->codes, .kept = w->kept};
-    kvo_key_encode(&g, x + channel, base + channel, &f->key);
-    *pair = g.pair;
-    for (int i = 0; i < f->key.group; i++) {
-        if (!g.kept[i])
-            continue;
-        if (mask)
-            mask[(channel + i) / 8] |= (uint8_t)(1u << (channel + i) % 8);
-        put_code(codes, bit, g.codes[i], f->key.bits);
+    memset(w->mask, 0, (size_t)(f->d + 7) / 8);
+    for (int c = 0; c < f->d; c += f->key.group) {
+        struct kvo_group g = {.codes = w->codes + c, .kept = w->kept + c};
+        kvo_key_encode(&g, x + c, base + c, &f->key);
+        *pairs++ = g.pair;
     }
+    for (int c = 0; c < f->d; c++)
+        w->mask[c / 8] |= (uint8_t)(w->kept[c] << c % 8);
 }
 
 /* Keys k [chunk][d] behind the salient one, which is decoded already. */
-static uint8_t *put_keys(const struct kvo_format *f, struct kvo_work *w, uint8_t *to,
-                         const float *k)
+static uint8_t *put_keys(const struct kvo_format *f, const struct kernels *kn, struct kvo_work *w,
+                         uint8_t *to, const float *k)
 {
     int d = f->d, groups = d / f->key.group, others = f->key.chunk - 1;
     size_t mask = mask_size(f, &f->key), bit = 0;
     uint8_t *masks = to + f->key_pairs_size, *codes = masks + f->key_masks_size;
-    for (int i = 0; i < others; i++)
-        for (int g = 0; g < groups; g++)
-            put_key_group(f, w, k + (i + 1) * d, k, &w->pairs[i * groups + g],
-                          mask ? masks + (size_t)i * mask : NULL, g * f->key.group, codes, &bit);
+    for (int i = 0; i < others; i++) {
+        encode_key(f, w, k + (i + 1) * d, k, w->pairs + i * groups);
+        memcpy(masks + (size_t)i * mask, w->mask, mask);
+        bit += kn->pack(codes, bit, w->codes, w->mask, f->key.bits, d);
+    }
     kvo_pairs_put(to, w->pairs, others * groups, &f->key);
     return codes + f->key_codes_size;
 }
@@ -205,47 +207,33 @@ static uint8_t *put_key_numbers(const struct kvo_format *f, uint8_t *to, const f
     return to;
 }
 
-/* One group of values, channel by channel: w holds it until its rows are written. */
-static void encode_values(const struct kvo_format *f, struct kvo_work *w, const float *v)
+/* Row `row` of the group in w. */
+static size_t put_value_row(const struct kvo_format *f, const struct kernels *kn,
+                            const struct kvo_columns *w, int row, uint8_t *mask, uint8_t *codes,
+                            size_t bit)
 {
-    float x[KVO_GROUP_MAX];
-    int n = f->value.group;
-    for (int c = 0; c < f->d; c++) {
-        struct kvo_group g = {.codes = w->codes + c * n,
-                              .kept = w->kept + c * n,
-                              .base = w->base + c * (n / f->value.chunk)};
-        for (int i = 0; i < n; i++)
-            x[i] = v[i * f->d + c];
-        kvo_value_encode(&g, x, &f->value);
-        w->pairs[c] = g.pair;
+    int d = f->d, bits = f->value.bits;
+    size_t size = mask_size(f, &f->value), from = bit;
+    const uint8_t *kept = w->masks + (size_t)row * w->mask_stride;
+    if (row % f->value.chunk) {
+        memcpy(mask, kept, size);
+        return kn->pack(codes, bit, w->codes + row * d, kept, bits, d);
     }
-}
-
-static void put_value_row(const struct kvo_format *f, const struct kvo_work *w, int row,
-                          uint8_t *mask, uint8_t *codes, size_t *bit)
-{
-    int n = f->value.group, bases = n / f->value.chunk;
-    bool salient = row % f->value.chunk == 0;
-    for (int c = 0; c < f->d; c++) {
-        if (salient) {
-            put_code(codes, bit, w->base[c * bases + row / f->value.chunk], 2 * f->value.bits);
-            continue;
-        }
-        if (!w->kept[c * n + row])
-            continue;
-        if (mask)
-            mask[c / 8] |= (uint8_t)(1u << c % 8);
-        put_code(codes, bit, w->codes[c * n + row], f->value.bits);
-    }
+    if (2 * bits <= 8)
+        return kn->pack(codes, bit, w->codes + row * d, NULL, 2 * bits, d);
+    for (int c = 0; c < d; c++)
+        put_code(codes, &bit, w->base[row / f->value.chunk * d + c], 2 * bits);
+    return bit - from;
 }
 
 /* Rows first..first+n-1 of the group in w, as far as they belong to one chunk. */
-static void put_values(const struct kvo_format *f, const struct kvo_work *w, int first, int n,
-                       uint8_t **mask, uint8_t *codes, size_t *bit)
+static void put_values(const struct kvo_format *f, const struct kernels *kn,
+                       const struct kvo_work *w, int first, int n, uint8_t **mask, uint8_t *codes,
+                       size_t *bit)
 {
     size_t size = mask_size(f, &f->value);
     for (int row = first; row < first + n; row++) {
-        put_value_row(f, w, row, size ? *mask : NULL, codes, bit);
+        *bit += put_value_row(f, kn, &w->values, row, *mask, codes, *bit);
         if (row % f->value.chunk)
             *mask += size;
     }
@@ -258,9 +246,24 @@ static int masked(const struct kvo_format *f, int first, int n)
     return n - ((first + n + c - 1) / c - (first + c - 1) / c);
 }
 
+/* f16: the pairs were rounded before codes were made of them, so nothing is lost here. */
+static void put_value_pairs(const struct kvo_format *f, const struct kernels *kn,
+                            const struct kvo_columns *w, uint8_t *to)
+{
+    size_t size = (size_t)f->d * sizeof(float);
+    if (f->value.half_pairs) {
+        kn->narrow_f16((uint16_t *)(void *)to, w->scale, f->d);
+        kn->narrow_f16((uint16_t *)(void *)to + f->d, w->zero, f->d);
+        return;
+    }
+    memcpy(to, w->scale, size);
+    memcpy(to + size, w->zero, size);
+}
+
 /* A chunk's values; a new group is encoded where one begins. */
-static uint8_t *put_chunk_values(const struct kvo_format *f, struct kvo_work *w, uint8_t *block,
-                                 uint8_t *to, const float *v, int first)
+static uint8_t *put_chunk_values(const struct kvo_format *f, const struct kernels *kn,
+                                 struct kvo_work *w, uint8_t *block, uint8_t *to, const float *v,
+                                 int first)
 {
     int c = f->key.chunk, group = f->value.group;
     size_t bit = 0, pairs = f->groups ? f->pairs_size / (size_t)f->groups : 0;
@@ -269,24 +272,21 @@ static uint8_t *put_chunk_values(const struct kvo_format *f, struct kvo_work *w,
         int in_group = row % group, n = group - in_group;
         n = n < first + c - row ? n : first + c - row;
         if (in_group == 0) {
-            encode_values(f, w, v + row * f->d);
-            kvo_pairs_put(block + f->index_size + (size_t)(row / group) * pairs, w->pairs, f->d,
-                          &f->value);
+            kvo_columns_encode(&w->values, v + row * f->d, &f->value);
+            put_value_pairs(f, kn, &w->values,
+                            block + f->index_size + (size_t)(row / group) * pairs);
         }
-        put_values(f, w, in_group, n, &mask, codes, &bit);
+        put_values(f, kn, w, in_group, n, &mask, codes, &bit);
         row += n;
     }
     size_t masks = (size_t)(codes - to);
     return to + bytes_of(f, masks * 8 + bit);
 }
 
-void kvo_block_put(const struct kvo_format *f, struct kvo_work *w, uint8_t *bases, uint8_t *block,
-                   float *k, float *v)
+void kvo_block_put(const struct kvo_format *f, const struct kernels *kn, struct kvo_work *w,
+                   uint8_t *bases, uint8_t *block, float *k, float *v)
 {
-    struct kvo_work keys = *w; // the values' codes stay while their chunks are written
     uint8_t *to = block + f->index_size + f->pairs_size;
-    uint8_t codes[KVO_GROUP_MAX], kept[KVO_GROUP_MAX];
-    keys.codes = codes, keys.kept = kept, keys.pairs = w->pairs + f->d;
     memset(block, 0, f->block_size);
     for (int j = 0; j < f->chunks; j++) {
         float *chunk = k + j * f->key.chunk * f->d;
@@ -294,9 +294,9 @@ void kvo_block_put(const struct kvo_format *f, struct kvo_work *w, uint8_t *base
         if (f->index_size)
             memcpy(block + (size_t)j * sizeof start, &start, sizeof start);
         int8_record_put(bases + (size_t)j * f->base_size, chunk, f->d, &f->key);
-        to = packs(&f->key) ? put_keys(f, &keys, to, chunk) : put_key_numbers(f, to, chunk);
+        to = packs(&f->key) ? put_keys(f, kn, w, to, chunk) : put_key_numbers(f, to, chunk);
         if (packs(&f->value))
-            to = put_chunk_values(f, w, block, to, v, j * f->key.chunk);
+            to = put_chunk_values(f, kn, w, block, to, v, j * f->key.chunk);
         else
             to = put_numbers(to, v + j * f->key.chunk * f->d, f->key.chunk * f->d,
                              f->value.half_numbers);
@@ -314,15 +314,20 @@ static const uint8_t *chunk_record(const struct kvo_format *f, const uint8_t *bl
     return block + start;
 }
 
-void kvo_record_expect(const struct kvo_format *f, const uint8_t *block, int chunk)
+/* Each line that holds one of n bytes. */
+static void expect_lines(const uint8_t *from, size_t n)
 {
     enum { LINE = 64 };
-    size_t record = (f->block_size - f->index_size - f->pairs_size) / (size_t)f->chunks;
-    const uint8_t *from = block + f->index_size + f->pairs_size + (size_t)chunk * record;
-    for (size_t i = 0; i < f->pairs_size + f->index_size; i += LINE)
-        __builtin_prefetch(block + i);
-    for (size_t i = 0; i < record + LINE; i += LINE)
-        __builtin_prefetch(from + i);
+    for (const uint8_t *p = from - (uintptr_t)from % LINE; p < from + n; p += LINE)
+        __builtin_prefetch(p);
+}
+
+/* Where the record begins the block says, which is not here yet: records are about equally long. */
+void kvo_record_expect(const struct kvo_format *f, const uint8_t *block, int chunk)
+{
+    size_t head = f->index_size + f->pairs_size;
+    expect_lines(block, head);
+    expect_lines(block + head + (size_t)chunk * f->record_size, f->record_size);
 }
 
 /* n stored numbers as floats. */
@@ -354,18 +359,18 @@ void kvo_keys_get(const struct kvo_format *f, const struct kernels *kn, const ui
         read->keys += f->key_codes_size * 8;
         return;
     }
-    struct code_row row = {codes, 0, NULL, f->key.bits, kvo_lowest(f->key.bits, f->key.symmetric)};
+    struct code_rows rows = {.first = {codes, 0, mask ? masks : NULL, f->key.bits,
+                                       kvo_lowest(f->key.bits, f->key.symmetric)},
+                             .n = others,
+                             .mask_stride = mask,
+                             .scales_per_row = d / f->key.group};
     get_numbers(scratch, kn, record, 2 * pairs, f->key.half_pairs);
-    for (int i = 0; i < others; i++) {
-        const float *scale = scratch + i * (d / f->key.group);
-        struct code_pairs p = {scale, scale + pairs, f->key.group};
-        row.mask = mask ? masks + (size_t)i * mask : NULL;
-        row.bit += kn->unpack(out + (i + 1) * d, &row, &p, out, d);
-    }
-    read->keys += row.bit;
+    struct code_pairs p = {scratch, scratch + pairs, f->key.group};
+    size_t bits = kn->unpack_rows(out + d, &rows, &p, out, d);
+    read->keys += bits;
     read->pairs += f->key_pairs_size * 8;
     read->masks += f->key_masks_size * 8;
-    read->index += padding(f, row.bit);
+    read->index += padding(f, bits);
 }
 
 /* Scales, offsets and the salient tokens' scales of one group: scratch [3][d]. */
@@ -376,6 +381,24 @@ static void get_value_pairs(const struct kvo_format *f, const struct kernels *kn
     get_numbers(scratch, kn, block + f->index_size + (size_t)group * each, 2 * f->d,
                 f->value.half_pairs);
     kvo_base_scales(scratch + 2 * f->d, scratch, f->d, &f->value);
+}
+
+/* Rows from `row` on, below `end`, that are coded alike: a salient one, or those up to the next.
+ * Groups end where chunks do. */
+static int run_of(const struct kvo_format *f, int row, int end)
+{
+    int in_chunk = row % f->value.chunk, n = in_chunk ? f->value.chunk - in_chunk : 1;
+    return n < end - row ? n : end - row;
+}
+
+static struct code_rows value_rows(const struct kvo_format *f, bool salient, int n)
+{
+    int bits = salient ? 2 * f->value.bits : f->value.bits;
+    return (struct code_rows){
+        .first = {.bits = bits, .lowest = kvo_lowest(bits, f->value.symmetric)},
+        .n = n,
+        .mask_stride = salient ? 0 : mask_size(f, &f->value),
+    };
 }
 
 void kvo_values_get(const struct kvo_format *f, const struct kernels *kn, const uint8_t *block,
@@ -391,19 +414,19 @@ void kvo_values_get(const struct kvo_format *f, const struct kernels *kn, const 
     }
     size_t mask = mask_size(f, &f->value), bit = 0;
     const uint8_t *codes = record + (size_t)masked(f, first, c) * mask;
-    const bool symmetric = f->value.symmetric;
-    for (int row = first; row < first + c; row++) {
+    for (int n, row = first; row < first + c; row += n, out += n * d) {
         if (row / f->value.group != group) {
             group = row / f->value.group;
             get_value_pairs(f, kn, block, group, scratch);
         }
-        bool salient = row % f->value.group % f->value.chunk == 0;
-        int bits = salient ? 2 * f->value.bits : f->value.bits;
-        struct code_row r = {codes, bit, salient || !mask ? NULL : record, bits,
-                             kvo_lowest(bits, symmetric)};
+        n = run_of(f, row, first + c);
+        bool salient = row % f->value.chunk == 0;
+        struct code_rows rows = value_rows(f, salient, n);
         struct code_pairs p = {salient ? scratch + 2 * d : scratch, scratch + d, 1};
-        bit += kn->unpack(out + (row - first) * d, &r, &p, NULL, d);
-        record += salient ? 0 : mask;
+        rows.first.codes = codes, rows.first.bit = bit;
+        rows.first.mask = rows.mask_stride ? record : NULL;
+        bit += kn->unpack_rows(out, &rows, &p, NULL, d);
+        record += (size_t)n * rows.mask_stride;
     }
     read->values += bit;
     size_t masks = (size_t)masked(f, first, c) * mask * 8;

@@ -15,6 +15,7 @@
 #define KVLAB_KVO_RECORD_H
 
 #include "harness/methods/int8_record.h"
+#include "harness/methods/kvo_columns.h"
 #include "harness/tensor/kernels.h"
 
 struct kvo_format {
@@ -24,7 +25,7 @@ struct kvo_format {
     size_t base_size;              // of a salient key
     size_t index_size, pairs_size; // of a block: where chunks begin; pairs of the value groups
     size_t key_pairs_size, key_masks_size, key_codes_size; // of a chunk
-    size_t block_size;
+    size_t block_size, record_size; // a chunk's share of what follows the pairs
 };
 
 /* Bits by what they are, of records that were read. */
@@ -40,17 +41,17 @@ void kvo_format_init(struct kvo_format *f, const struct kvo_quant *key,
 
 /* Room to encode a block, not part of any record. */
 struct kvo_work {
-    uint8_t *codes, *kept; // [d][value group]
-    uint16_t *base;        // [d][value group / value chunk]
-    struct kvo_pair *pairs;
+    uint8_t *codes, *kept, *mask; // of a key: [d], [d], a bit a channel
+    struct kvo_pair *pairs;       // of a chunk's keys
+    struct kvo_columns values;    // they stay while their chunks are written
 };
 void kvo_work_init(struct kvo_work *w, const struct kvo_format *f);
 void kvo_work_release(struct kvo_work *w);
 
 /* Encodes rows k, v [f->rows][d], which are changed. bases [chunks][base_size], block, which is
  * zeroed. */
-void kvo_block_put(const struct kvo_format *f, struct kvo_work *w, uint8_t *bases, uint8_t *block,
-                   float *k, float *v);
+void kvo_block_put(const struct kvo_format *f, const struct kernels *kn, struct kvo_work *w,
+                   uint8_t *bases, uint8_t *block, float *k, float *v);
 
 /* The keys of one chunk [key_chunk][d] behind its salient one, which out begins with, or its
  * values. `read` is added to. scratch: kvo_scratch_size() floats. */

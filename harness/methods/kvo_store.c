@@ -24,6 +24,7 @@ struct kvo_store {
     int n, packed, cap;     // rows; compressed ones
     int before, was_packed; // the same before the step
     int max_chunks, window; // chunks that fit; recent rows that fit
+    size_t max_blocks;
     struct kvo_scan *bases; // [n_kv_heads]
     uint8_t *blocks;        // [n_kv_heads][max_chunks / chunks][block_size]
     uint8_t *keys;          // [n_kv_heads][window][base_size]: the recent rows
@@ -66,8 +67,8 @@ static void plan(struct kvo_store *s, const struct kv_part *part, int cap, int w
 {
     *s = (struct kvo_store){.part = *part, .cap = cap};
     kvo_format_init(&s->f, key, value, part->shape.head_dim);
-    int blocks = (cap + s->f.rows - 1) / s->f.rows;
-    s->max_chunks = blocks * s->f.chunks;
+    s->max_blocks = (size_t)((cap + s->f.rows - 1) / s->f.rows);
+    s->max_chunks = (int)s->max_blocks * s->f.chunks;
     s->window = cap < 2 * window ? cap : 2 * window;
 }
 
@@ -131,8 +132,7 @@ void kvo_store_close(void *store)
 
 static uint8_t *block_at(const struct kvo_store *s, int head, int block)
 {
-    size_t blocks = (size_t)(s->max_chunks / s->f.chunks);
-    return s->blocks + ((size_t)head * blocks + (size_t)block) * s->f.block_size;
+    return s->blocks + ((size_t)head * s->max_blocks + (size_t)block) * s->f.block_size;
 }
 
 /* Row t, which is not compressed. */
@@ -208,7 +208,8 @@ static void put_block(struct kvo_store *s, int head, int t)
 {
     int block = t / s->f.rows, chunks = s->f.chunks;
     struct way *w = &s->ways[head];
-    kvo_block_put(&s->f, &w->work, w->records, block_at(s, head, block), w->k, w->v);
+    kvo_block_put(&s->f, s->part.kernels, &w->work, w->records, block_at(s, head, block), w->k,
+                  w->v);
     for (int j = 0; j < chunks; j++)
         kvo_scan_put(&s->bases[head], block * chunks + j, w->records + (size_t)j * s->f.base_size);
     count_block(s, s->meters[head].ledger.written, 1);
@@ -376,9 +377,9 @@ static const float *chunk_values(struct kvo_store *s, int head, int chunk)
 
 static void expect(const struct kvo_store *s, int head, const struct kv_range *r)
 {
-    int chunk = r->start / s->f.key.chunk;
+    int block = r->start / s->f.rows, chunk = (r->start - block * s->f.rows) / s->f.key.chunk;
     if (r->start < s->packed)
-        kvo_record_expect(&s->f, block_at(s, head, chunk / s->f.chunks), chunk % s->f.chunks);
+        kvo_record_expect(&s->f, block_at(s, head, block), chunk);
 }
 
 /* The part of the range that begins at row t and lies in one chunk, or in the recent window. */

@@ -1,6 +1,7 @@
 #include "harness/tensor/group_quant.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "harness/tensor/dtype.h"
 
@@ -47,11 +48,17 @@ static void range_of(float *min, float *max, const float *x, int n)
     *max = any ? NAN : *max;
 }
 
-/* Clipping multiplies both ends, so it widens a range that lies above or below zero. */
 struct group_pair group_pair(const float *x, int n, struct group_grid g, bool symmetric, float clip)
 {
     float max, min;
     range_of(&min, &max, x, n);
+    return group_pair_of(min, max, g, symmetric, clip);
+}
+
+/* Clipping multiplies both ends, so it widens a range that lies above or below zero. */
+struct group_pair group_pair_of(float min, float max, struct group_grid g, bool symmetric,
+                                float clip)
+{
     if (clip < 1) {
         max *= clip;
         min *= clip;
@@ -66,6 +73,14 @@ float group_half(float x)
     const float most = 65504;
     if (x > most || x < -most)
         x = x > 0 ? most : -most;
+    uint32_t u, sign, magnitude;
+    memcpy(&u, &x, sizeof u);
+    sign = u & 0x80000000, magnitude = u ^ sign;
+    if (magnitude >= 0x38800000 && magnitude <= 0x477FE000) { // 2^-14 to the largest: 10 bits stay
+        u = sign | ((magnitude + 0xFFF + (magnitude >> 13 & 1)) & ~(uint32_t)0x1FFF);
+        memcpy(&x, &u, sizeof x);
+        return x;
+    }
     return f16_to_f32(f16_from_f32(x));
 }
 
@@ -89,6 +104,13 @@ void group_encode(uint8_t *codes, const float *x, int n, struct group_pair p, st
 {
     for (int i = 0; i < n; i++)
         codes[i] = (uint8_t)code_of(x[i], p, g);
+}
+
+void group_encode_each(uint8_t *restrict codes, const float *restrict x, int n,
+                       const float *restrict scale, const float *restrict zero, struct group_grid g)
+{
+    for (int i = 0; i < n; i++)
+        codes[i] = (uint8_t)code_of(x[i], (struct group_pair){scale[i], zero[i]}, g);
 }
 
 void group_decode(float *x, const uint8_t *codes, int n, struct group_pair p, float low)

@@ -29,12 +29,20 @@ float group_scale(float s);
 struct group_pair group_pair(const float *x, int n, struct group_grid g, bool symmetric,
                              float clip);
 
+/* The same from a range that is known; its max is NaN where a number is. */
+struct group_pair group_pair_of(float min, float max, struct group_grid g, bool symmetric,
+                                float clip);
+
 /* As f16 keeps it; beyond its range the largest that it has. */
 float group_half(float x);
 
 /* Codes of at most 16 bits. A number beyond the range saturates; NaN gives the lowest code. */
 uint16_t group_code(float x, struct group_pair p, struct group_grid g);
 void group_encode(uint8_t *codes, const float *x, int n, struct group_pair p, struct group_grid g);
+/* Of at most 8 bits, each number by a pair of its own. */
+void group_encode_each(uint8_t *restrict codes, const float *restrict x, int n,
+                       const float *restrict scale, const float *restrict zero,
+                       struct group_grid g);
 /* x = (code + low) * scale + zero, two roundings. */
 void group_decode(float *x, const uint8_t *codes, int n, struct group_pair p, float low);
 

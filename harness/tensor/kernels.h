@@ -70,6 +70,14 @@ struct kernels {
      * base, i < n; returns how many bits of codes it passed. */
     size_t (*unpack)(float *out, const struct code_row *row, const struct code_pairs *pairs,
                      const float *base, int n);
+    /* out [rows->n][n]: what unpack makes of each, in order; `pairs` are the first row's. */
+    size_t (*unpack_rows)(float *out, const struct code_rows *rows, const struct code_pairs *pairs,
+                          const float *base, int n);
+    /* The way back: codes of 1 to 8 bits, one a byte, of the channels in `mask` (NULL: all), from
+     * bit `bit` of `to` on, where zeros are; no byte beyond the last code is touched. Returns how
+     * many bits it wrote. */
+    size_t (*pack)(uint8_t *to, size_t bit, const uint8_t *codes, const uint8_t *mask, int bits,
+                   int n);
 
     /* Over n packed rows: as matmul_f32 over the decoded ones, bit for bit, and their decoding */
     void (*matmul_quant)(float *out, int ld_out, const float *x, int ld_x, int m,

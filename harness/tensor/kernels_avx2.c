@@ -201,7 +201,7 @@ INLINE void dot_words(ints *sums, const uint8_t *codes, size_t size, const struc
 
 SCAN(scan_tiles, , dot_words)
 
-KERNELS(avx2, unpack)
+KERNELS(avx2, unpack, unpack_rows)
 #else
 typedef int kernels_avx2_needs_x86_64;
 #endif

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "harness/tensor/kernels.h"
+#include "harness/tensor/kernels_unpack_rows.h"
 #include "harness/tensor/packed.h"
 
 static float int8_decoded(const struct int8_rows *rows, int i, int l)
@@ -127,4 +128,20 @@ static size_t unpack(float *out, const struct code_row *row, const struct code_p
         out[i] = base ? base[i] + x : x;
     }
     return bit - row->bit;
+}
+
+static inline size_t unpack_rows(float *out, const struct code_rows *rows,
+                                 const struct code_pairs *pairs, const float *base, int n)
+{
+    return unpack_each(unpack, out, rows, pairs, base, n);
+}
+
+static size_t pack(uint8_t *to, size_t bit, const uint8_t *codes, const uint8_t *mask, int bits,
+                   int n)
+{
+    size_t at = bit;
+    for (int i = 0; i < n; i++)
+        for (int b = 0; (!mask || mask[i / 8] >> i % 8 & 1) && b < bits; b++, at++)
+            to[at / 8] |= (uint8_t)((codes[i] >> b & 1) << at % 8);
+    return at - bit;
 }

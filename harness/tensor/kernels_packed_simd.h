@@ -2,6 +2,7 @@
  * INT8 rows and code rows, over the operations of kernels_simd.h, kernels_rows_simd.h and:
  *   v_bytes, v_words (16 codes of 8 or of 16 bits in general registers, as floats).
  */
+#include "harness/tensor/kernels_unpack_rows.h"
 #include "harness/tensor/packed.h"
 
 enum { DECODED = 4 * ROW_MAX }; // floats on the stack: 4 rows or more
@@ -337,4 +338,57 @@ static size_t unpack(float *out, const struct code_row *row, const struct code_p
     if (row->bits == 8)
         return unpack_width(BITS_8, out, row, pairs, base, n);
     return unpack_width(BITS_TO_16, out, row, pairs, base, n);
+}
+
+static inline size_t unpack_rows(float *out, const struct code_rows *rows,
+                                 const struct code_pairs *pairs, const float *base, int n)
+{
+    return unpack_each(unpack, out, rows, pairs, base, n);
+}
+
+/* Bits on their way: fewer than 32 wait in `bits`. */
+struct bit_writer {
+    uint8_t *to;
+    uint64_t bits;
+    int n;
+};
+
+INLINE void write_bits(struct bit_writer *w, uint64_t bits, int n)
+{
+    w->bits |= bits << w->n;
+    w->n += n;
+    if (w->n < 32)
+        return;
+    memcpy(w->to, &w->bits, sizeof(uint32_t));
+    w->to += sizeof(uint32_t), w->bits >>= 32, w->n -= 32;
+}
+
+/* Eight bytes of which the first r are codes[0] on. */
+INLINE uint64_t eight_codes(const uint8_t *codes, int r)
+{
+    uint64_t x = 0;
+    memcpy(&x, codes, r < 8 ? (size_t)r : sizeof x);
+    return x;
+}
+
+/* BMI2's extraction takes the kept channels' bytes and then their bits. */
+static size_t pack(uint8_t *to, size_t bit, const uint8_t *codes, const uint8_t *mask, int bits,
+                   int n)
+{
+    const uint64_t bytes = 0x0101010101010101, ones = bytes * ((1u << bits) - 1);
+    int begun = (int)(bit % 8), count = 0;
+    struct bit_writer w = {to + bit / 8, begun ? to[bit / 8] : 0, begun};
+    for (int l = 0; l < n; l += 8) {
+        unsigned kept = mask ? mask[l / 8] : 0xFF;
+        kept = n - l < 8 ? kept & ((1u << (n - l)) - 1) : kept;
+        int m = __builtin_popcount(kept) * bits;
+        uint64_t x = _pext_u64(eight_codes(codes + l, n - l), _pdep_u64(kept, bytes) * 0xFF);
+        x = _pext_u64(x, ones);
+        count += m;
+        write_bits(&w, x & 0xFFFFFFFF, m < 32 ? m : 32);
+        if (m > 32)
+            write_bits(&w, x >> 32, m - 32);
+    }
+    memcpy(w.to, &w.bits, (size_t)(w.n + 7) / 8);
+    return (size_t)count;
 }

@@ -121,8 +121,10 @@ static void widen_f16(float *out, const uint16_t *in, long n)
 
 static void narrow_f16(uint16_t *out, const float *in, long n)
 {
-    for (long i = 0; i < n; i++)
-        out[i] = f16_from_f32(in[i]);
+    for (long i = 0; i < n; i++) {
+        uint16_t half = f16_from_f32(in[i]);
+        memcpy(out + i, &half, sizeof half); // which need not be aligned
+    }
 }
 
 static void widen_bf16(float *out, const uint16_t *in, long n)
@@ -155,7 +157,9 @@ const struct kernels kernels_plain = {
     .widen_int8 = widen_int8,
     .scan_tiles = scan_tiles,
     .widen_tile = widen_tile,
+    .pack = pack,
     .unpack = unpack,
+    .unpack_rows = unpack_rows,
     .matmul_quant = matmul_quant,
     .widen_quant = widen_quant,
 };

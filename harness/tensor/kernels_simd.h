@@ -198,6 +198,10 @@ static void add(float *x, const float *y, int n)
         long i = 0;                                                                                \
         for (; i + LANES <= n; i += LANES)                                                         \
             v_store(out + i, load(in + i));                                                        \
+        if (i < n && i) { /* the last vector once more from where it ends */                       \
+            v_store(out + n - LANES, load(in + n - LANES));                                        \
+            return;                                                                                \
+        }                                                                                          \
         for (uint16_t x; i < n; i++) {                                                             \
             memcpy(&x, in + i, sizeof x); /* which need not be aligned */                          \
             out[i] = one(x);                                                                       \
@@ -211,13 +215,15 @@ static void narrow_f16(uint16_t *out, const float *in, long n)
     long i = 0;
     for (; i + LANES <= n; i += LANES)
         v_store_f16(out + i, v_load(in + i));
-    for (; i < n; i++)
-        out[i] = f16_from_f32(in[i]);
+    for (; i < n; i++) {
+        uint16_t half = f16_from_f32(in[i]);
+        memcpy(out + i, &half, sizeof half); // which need not be aligned
+    }
 }
 
 #include "harness/tensor/kernels_quant_simd.h"
 
-#define KERNELS(level, unpack_of_level)                                                            \
+#define KERNELS(level, unpack_of_level, unpack_rows_of_level)                                      \
     const struct kernels kernels_##level = {                                                       \
         .name = #level,                                                                            \
         .matmul_f32 = matmul_f32,                                                                  \
@@ -240,7 +246,9 @@ static void narrow_f16(uint16_t *out, const float *in, long n)
         .widen_int8 = widen_int8,                                                                  \
         .scan_tiles = scan_tiles,                                                                  \
         .widen_tile = widen_tile,                                                                  \
+        .pack = pack,                                                                              \
         .unpack = unpack_of_level,                                                                 \
+        .unpack_rows = unpack_rows_of_level,                                                       \
         .matmul_quant = matmul_quant,                                                              \
         .widen_quant = widen_quant,                                                                \
     };

@@ -108,7 +108,115 @@ static size_t unpack_vbmi(float *out, const struct code_row *row, const struct c
     return unpack_bytes(PAIR_MIXED, out, row, pairs, base, n);
 }
 
-KERNELS(avx512vbmi, unpack_vbmi)
+/* ---- rows of whole registers ---- */
+
+enum { FEW_BITS = 4 }; // up to here a table of 16 floats holds what codes stand for
+
+/* What lookups of a call have in common. */
+struct lookup {
+    __m512i windows, begins, ones; // of next_codes
+    vec low, numbers;              // the lowest code; 0 to 15 and it
+};
+
+static inline struct lookup lookup_of(const struct code_row *row)
+{
+    vec count = _mm512_setr_ps(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+    vec low = v_set1((float)row->lowest);
+    return (struct lookup){
+        .windows = _mm512_load_si512(windows[row->bits - 1]),
+        .begins = _mm512_load_si512(begins[row->bits - 1]),
+        .ones = _mm512_set1_epi8((char)((1 << row->bits) - 1)),
+        .low = low,
+        .numbers = v_add(count, low),
+    };
+}
+
+/* 16 kept channels with one pair, or each with its own. */
+static inline __attribute__((always_inline)) vec look_up(const enum spread spread, const bool few,
+                                                         const struct lookup *t, __m128i codes,
+                                                         unsigned kept, const float *scale,
+                                                         const float *zero)
+{
+    ints index = _mm512_cvtepu8_epi32(codes);
+    if (few && spread == PAIR_SHARED) { // the same for vectors side by side, so computed once
+        vec table = v_add(v_mul(t->numbers, v_set1(*scale)), v_set1(*zero));
+        return _mm512_maskz_permutexvar_ps((__mmask16)kept, index, table);
+    }
+    vec x = few ? _mm512_permutexvar_ps(index, t->numbers) : v_add(i_float(index), t->low);
+    vec a = spread == PAIR_SHARED ? v_set1(*scale) : v_load(scale);
+    vec b = spread == PAIR_SHARED ? v_set1(*zero) : v_load(zero);
+    return v_keep(v_add(v_mul(x, a), b), kept);
+}
+
+/* 64 channels. A pair is shared by 32 of them or more. */
+static inline __attribute__((always_inline)) void
+put_64(const enum spread spread, const bool few, float *out, const struct lookup *t, __m512i codes,
+       uint64_t kept, const float *scale[2], const float *zero[2], const float *base)
+{
+    __m128i quarter[4] = {_mm512_castsi512_si128(codes), _mm512_extracti32x4_epi32(codes, 1),
+                          _mm512_extracti32x4_epi32(codes, 2), _mm512_extracti32x4_epi32(codes, 3)};
+    UNROLL for (int i = 0; i < 4; i++)
+    {
+        int l = i * LANES, at = spread == PAIR_EACH ? i % 2 * LANES : 0;
+        vec x = look_up(spread, few, t, quarter[i], (unsigned)(kept >> l) & 0xFFFF,
+                        scale[i / 2] + at, zero[i / 2] + at);
+        v_store(out + l, base ? v_add(v_load(base + l), x) : x);
+    }
+}
+
+/* `shift`: channels of a group as a power of two. */
+static inline __attribute__((always_inline)) size_t
+unpack_whole(const enum spread spread, const bool few, const bool based, float *out,
+             const struct code_rows *rows, const struct code_pairs *pairs, const float *base, int n,
+             int shift)
+{
+    struct code_row row = rows->first;
+    struct lookup t = lookup_of(&row);
+    const float *scale = pairs->scale, *zero = pairs->zero;
+    size_t bit = row.bit;
+    for (int i = 0; i < rows->n; i++) {
+        for (int l = 0; l < n; l += BYTES) {
+            uint64_t kept = ~(uint64_t)0;
+            if (row.mask)
+                memcpy(&kept, row.mask + l / 8, sizeof kept);
+            __m512i all = _mm512_loadu_si512(row.codes + bit / 8);
+            __m512i from = _mm512_add_epi8(t.begins, _mm512_set1_epi8((char)(bit % 8)));
+            __m512i codes =
+                _mm512_multishift_epi64_epi8(from, _mm512_permutexvar_epi8(t.windows, all));
+            codes = _mm512_maskz_expand_epi8(kept, _mm512_and_si512(codes, t.ones));
+            bit += (size_t)(__builtin_popcountll(kept) * row.bits);
+            int p = l >> shift, q = (l + BYTES / 2) >> shift;
+            put_64(spread, few, out + l, &t, codes, kept, (const float *[]){scale + p, scale + q},
+                   (const float *[]){zero + p, zero + q}, based ? base + l : NULL);
+        }
+        out += n, scale += rows->scales_per_row, zero += rows->scales_per_row;
+        row.mask = row.mask ? row.mask + rows->mask_stride : NULL;
+    }
+    return bit - row.bit;
+}
+
+/* The kinds of rows that KVO reads: keys with a base and shared pairs, values with neither. */
+static size_t unpack_rows_vbmi(float *out, const struct code_rows *rows,
+                               const struct code_pairs *pairs, const float *base, int n)
+{
+    int bits = rows->first.bits, group = pairs->group < n ? pairs->group : 1 << 30;
+    bool fits = n % BYTES == 0 && (bits < 8 || (bits == 8 && rows->first.bit % 8 == 0));
+    bool shared = group >= 2 * LANES && (group & (group - 1)) == 0;
+    if (fits && shared && base) {
+        int shift = __builtin_ctz((unsigned)group);
+        if (bits <= FEW_BITS)
+            return unpack_whole(PAIR_SHARED, true, true, out, rows, pairs, base, n, shift);
+        return unpack_whole(PAIR_SHARED, false, true, out, rows, pairs, base, n, shift);
+    }
+    if (fits && group == 1 && !base) {
+        if (bits <= FEW_BITS)
+            return unpack_whole(PAIR_EACH, true, false, out, rows, pairs, NULL, n, 0);
+        return unpack_whole(PAIR_EACH, false, false, out, rows, pairs, NULL, n, 0);
+    }
+    return unpack_each(unpack_vbmi, out, rows, pairs, base, n);
+}
+
+KERNELS(avx512vbmi, unpack_vbmi, unpack_rows_vbmi)
 #else
 typedef int kernels_vbmi_needs_x86_64;
 #endif

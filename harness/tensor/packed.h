@@ -16,7 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { PACKED_SLACK = 16 };
+enum { PACKED_SLACK = 64 }; // what one load takes
 
 /* Row i: data + i * stride holds d codes and then d / group pairs (scale, zero), of f16 or f32. */
 struct int8_rows {
@@ -54,6 +54,14 @@ struct code_row {
     size_t bit;          // where in codes they begin
     const uint8_t *mask; // bit i: channel i is kept; NULL: all are
     int bits, lowest;
+};
+
+/* Rows whose codes follow each other without gaps. */
+struct code_rows {
+    struct code_row first;
+    int n;
+    size_t mask_stride; // bytes from a row's mask to the next one's
+    int scales_per_row; // from a row's first scale to the next one's, zeros alike; 0: shared
 };
 
 /* Pair i / group belongs to channel i; group 1: each channel has its own. */

@@ -275,6 +275,135 @@ static void unpack_is_its_definition(void **state)
         }
 }
 
+/* Rows of one kind behind each other; what the plain unpack makes of each is in `want`. */
+struct rows_case {
+    struct unpack_case c;
+    struct code_rows rows;
+    struct code_pairs pairs;
+    float *base, *want;
+    size_t bits;
+};
+
+/* Codes and masks end where kernels may no longer read. */
+static void make_rows(struct rows_case *t, uint8_t **codes, uint8_t **masks, float *pairs)
+{
+    struct unpack_case *c = &t->c;
+    size_t stride = (size_t)(c->n + 7) / 8 + (size_t)rng_below(&r, 3);
+    int n_pairs = (c->n + c->group - 1) / c->group, rows = t->rows.n;
+    *masks = random_mask(8 * (int)stride * rows);
+    t->rows.mask_stride = stride;
+    t->rows.scales_per_row = rng_below(&r, 2) ? n_pairs : 0;
+    t->pairs = (struct code_pairs){pairs, pairs + n_pairs * rows, c->group};
+    size_t bits = (size_t)rows * (size_t)(c->n * c->bits), bytes = (c->bit + bits + 7) / 8;
+    uint8_t *spare = random_bytes(bytes);
+    struct code_row row = {spare, c->bit, c->masked ? *masks : NULL, c->bits, c->lowest};
+    t->rows.first = row;
+    for (int i = 0; i < rows; i++) {
+        struct code_pairs p = t->pairs;
+        p.scale += i * t->rows.scales_per_row, p.zero += i * t->rows.scales_per_row;
+        row.mask = c->masked ? *masks + (size_t)i * stride : NULL;
+        row.bit += kernels_plain.unpack(t->want + i * c->n, &row, &p, t->base, c->n);
+    }
+    t->bits = row.bit - c->bit;
+    bytes = (row.bit + 7) / 8 + PACKED_SLACK;
+    *codes = memcpy(xmalloc(bytes), spare, bytes);
+    t->rows.first.codes = *codes;
+    free(spare);
+}
+
+static void check_rows(struct unpack_case c, int rows)
+{
+    int size = rows * c.n, n_pairs = (c.n + c.group - 1) / c.group;
+    float *pairs = random_floats(2 * rows * n_pairs), *got = random_floats(size);
+    struct rows_case t = {.c = c, .rows.n = rows, .want = random_floats(size)};
+    uint8_t *codes, *masks;
+    t.base = c.based ? random_floats(c.n) : NULL;
+    make_rows(&t, &codes, &masks, pairs);
+    for (int i = 0; i < LEVELS; i++) {
+        if (!level(i))
+            continue;
+        fill(got, size);
+        assert_int_equal(level(i)->unpack_rows(got, &t.rows, &t.pairs, t.base, c.n), t.bits);
+        assert_memory_equal(got, t.want, (size_t)size * sizeof *got);
+    }
+    void *const all[] = {pairs, got, t.want, t.base, codes, masks};
+    for (int i = 0; i < COUNT(all); i++)
+        free(all[i]);
+}
+
+static void unpack_rows_is_unpack_of_each(void **state)
+{
+    static const int whole[] = {64, 128, 192, 256};
+    (void)state;
+    for (int bits = 1; bits <= 16; bits++)
+        for (int round = 0; round < 600; round++) {
+            struct unpack_case c = {.n = 1 + rng_below(&r, 140), .bits = bits};
+            c.n = round % 4 ? whole[rng_below(&r, COUNT(whole))] : c.n;
+            c.group = groups[rng_below(&r, COUNT(groups))];
+            c.group = round % 3 ? c.group : 1;
+            c.lowest = rng_below(&r, 2) ? 0 : -(1 << (bits - 1));
+            c.bit = (size_t)rng_below(&r, 20) * (round % 5 ? 1 : 8);
+            c.masked = rng_below(&r, 4) > 0;
+            c.based = rng_below(&r, 2) > 0;
+            check_rows(c, 1 + rng_below(&r, 9));
+        }
+}
+
+/* The levels write what the plain twin writes, what was there before stays, and the memory ends
+ * with the last code. */
+static void check_pack(int bits, int n, int bit, bool masked)
+{
+    uint8_t *codes = random_bytes((size_t)n), *mask = masked ? random_mask(n) : NULL;
+    uint8_t *want = xcalloc((size_t)(bit + n * bits + 7) / 8 + 1, 1);
+    uint8_t begun = (uint8_t)(rng_below(&r, 256) & ((1 << bit % 8) - 1));
+    want[bit / 8] = begun;
+    size_t length = kernels_plain.pack(want, (size_t)bit, codes, mask, bits, n);
+    size_t bytes = ((size_t)bit + length + 7) / 8;
+    for (int i = 0; i < LEVELS; i++) {
+        uint8_t *got = xcalloc(bytes + (bytes == 0), 1);
+        if (bit % 8)
+            got[bit / 8] = begun;
+        if (level(i)) {
+            assert_int_equal(level(i)->pack(got, (size_t)bit, codes, mask, bits, n), length);
+            assert_memory_equal(got, want, bytes);
+        }
+        free(got);
+    }
+    free(want);
+    free(mask);
+    free(codes);
+}
+
+static void pack_is_its_definition(void **state)
+{
+    (void)state;
+    for (int bits = 1; bits <= 8; bits++)
+        for (int round = 0; round < 1000; round++)
+            check_pack(bits, 1 + rng_below(&r, 140), rng_below(&r, 90), round % 3);
+}
+
+/* Codes that were packed come back. */
+static void unpack_undoes_pack(void **state)
+{
+    static const float one = 1, zero = 0;
+    (void)state;
+    for (int round = 0; round < 2000; round++) {
+        enum { N = 100 };
+        uint8_t codes[N], packed[N + 10 + PACKED_SLACK] = {0}, *mask = random_mask(N);
+        float out[N];
+        int bits = 1 + round % 8, begin = rng_below(&r, 60);
+        for (int i = 0; i < N; i++)
+            codes[i] = (uint8_t)rng_below(&r, 1 << bits);
+        struct code_row row = {packed, (size_t)begin, mask, bits, 0};
+        struct code_pairs pairs = {&one, &zero, N};
+        size_t length = kernels_best()->pack(packed, row.bit, codes, mask, bits, N);
+        assert_int_equal(kernels_plain.unpack(out, &row, &pairs, NULL, N), length);
+        for (int i = 0; i < N; i++)
+            assert_true(out[i] == (kept_in(mask, i) ? (float)codes[i] : 0));
+        free(mask);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -282,6 +411,9 @@ int main(void)
         cmocka_unit_test(sums_do_not_depend_on_neighbours),
         cmocka_unit_test(avx2_and_avx512_give_the_same_bits),
         cmocka_unit_test(unpack_is_its_definition),
+        cmocka_unit_test(unpack_rows_is_unpack_of_each),
+        cmocka_unit_test(pack_is_its_definition),
+        cmocka_unit_test(unpack_undoes_pack),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
