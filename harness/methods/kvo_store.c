@@ -16,6 +16,7 @@ struct way {
     struct kvo_work work;
     float *k, *v;     // [block rows][d]
     uint8_t *records; // [block chunks][base_size]: its salient keys
+    int next_group;   // of values whose pairs the step has not read yet
 };
 
 struct kvo_store {
@@ -281,6 +282,7 @@ void kvo_store_append(void *store, int kv_head, const struct kv_rows *rows, cons
     struct kvo_store *s = store;
     int first = s->before == 0 ? s->packed : 0; // of the new rows: those before are packed
     assert(records);
+    s->ways[kv_head].next_group = 0;
     if (s->before && s->packed > s->was_packed)
         pack_recent(s, kv_head);
     for (int t = 0; t < first; t += s->f.rows)
@@ -315,14 +317,19 @@ static void count_bases(struct kvo_store *s, int head, uint64_t n)
     kv_meter_read(&s->meters[head], KV_PAIRS, n * (s->f.base_size - (size_t)s->f.d) * 8);
 }
 
-static void count_recent(struct kvo_store *s, int head, enum kv_side side, int from, int n,
+/* Do all queries of the head read it now? Then it is the first time in this step: nobody reads a
+ * row twice. Marks are needed, and cost a miss each, where a group's queries read one by one. */
+static bool together(const struct kvo_store *s, int n_q)
+{
+    return n_q == s->part.shape.n_heads / s->part.shape.n_kv_heads;
+}
+
+static void count_recent(struct kvo_store *s, int head, enum kv_side side, int n_q, int from, int n,
                          uint64_t bits)
 {
     struct kv_meter *m = &s->meters[head];
-    uint64_t first = 0;
-    for (int t = from; t < from + n; t++)
-        first += kv_meter_first(m, side, s->max_chunks + t - s->packed);
-    kv_meter_read(m, KV_RECENT, first * bits);
+    struct kv_run run = {s->max_chunks + from - s->packed, 1, n};
+    kv_meter_read(m, KV_RECENT, kv_meter_rows(m, side, together(s, n_q), run) * bits);
 }
 
 void kvo_store_top(void *store, int kv_head, const float *q, int n_q, struct kv_run run, int k,
@@ -335,42 +342,43 @@ void kvo_store_top(void *store, int kv_head, const float *q, int n_q, struct kv_
     count_bases(s, kv_head, kv_meter_scan(&s->meters[kv_head], run.n));
 }
 
-/* Keys of a chunk into the head's tile. */
-static const float *chunk_keys(struct kvo_store *s, int head, int chunk)
+/* Keys of a chunk into the head's tile. fresh: they are read for the first time in this step. */
+static const float *chunk_keys(struct kvo_store *s, int head, int chunk, bool fresh)
 {
     float *tile = tile_of(s, head);
     struct kvo_bits bits = {0};
     kvo_scan_key(&s->bases[head], s->part.kernels, chunk, tile);
     kvo_keys_get(&s->f, s->part.kernels, block_at(s, head, chunk / s->f.chunks),
                  chunk % s->f.chunks, tile, tile + s->f.key.chunk * s->f.d, &bits);
-    if (kv_meter_first(&s->meters[head], KV_KEY_SIDE, chunk)) {
+    if (fresh || kv_meter_first(&s->meters[head], KV_KEY_SIDE, chunk)) {
         add_bits(&s->meters[head], &bits);
         count_bases(s, head, kv_meter_base(&s->meters[head], chunk));
     }
     return tile;
 }
 
-/* The pairs of a value group serve all of its chunks. */
-static void count_value_pairs(struct kvo_store *s, int head, int chunk)
+/* The pairs of a value group serve all of its chunks. Fresh chunks come in order. */
+static void count_value_pairs(struct kvo_store *s, int head, int chunk, bool fresh)
 {
-    int c = s->f.key.chunk, g = s->f.value.group;
+    int c = s->f.key.chunk, g = s->f.value.group, *next = &s->ways[head].next_group;
     uint64_t first = 0;
     if (!s->f.groups)
         return;
     for (int t = chunk * c; t < (chunk + 1) * c; t += g)
-        first += kv_meter_first(&s->meters[head], KV_PAIR_SIDE, t / g);
+        first += fresh ? t / g >= *next : kv_meter_first(&s->meters[head], KV_PAIR_SIDE, t / g);
+    *next = ((chunk + 1) * c - 1) / g + 1;
     kv_meter_read(&s->meters[head], KV_PAIRS, first * s->f.pairs_size / (size_t)s->f.groups * 8);
 }
 
-static const float *chunk_values(struct kvo_store *s, int head, int chunk)
+static const float *chunk_values(struct kvo_store *s, int head, int chunk, bool fresh)
 {
     float *tile = tile_of(s, head);
     struct kvo_bits bits = {0};
     kvo_values_get(&s->f, s->part.kernels, block_at(s, head, chunk / s->f.chunks),
                    chunk % s->f.chunks, tile, tile + s->f.key.chunk * s->f.d, &bits);
-    if (kv_meter_first(&s->meters[head], KV_VALUE_SIDE, chunk)) {
+    if (fresh || kv_meter_first(&s->meters[head], KV_VALUE_SIDE, chunk)) {
         add_bits(&s->meters[head], &bits);
-        count_value_pairs(s, head, chunk);
+        count_value_pairs(s, head, chunk, fresh);
     }
     return tile;
 }
@@ -389,18 +397,24 @@ static int piece_of(const struct kvo_store *s, int t, int end)
     return (stop < end ? stop : end) - t;
 }
 
+/* One chunk as it was selected, by the only query of its head. */
+static bool selected_once(const struct kvo_store *s, int n_q, const struct kv_range *r)
+{
+    return together(s, n_q) && r->n == s->f.key.chunk && r->start % r->n == 0;
+}
+
 static void piece_scores(struct kvo_store *s, int head, const float *q, int n_q, int t, int n,
-                         float divisor, float *out, int ld)
+                         bool fresh, float divisor, float *out, int ld)
 {
     const struct kernels *kn = s->part.kernels;
     int c = s->f.key.chunk, d = s->f.d;
     if (t >= s->packed) {
         struct int8_rows keys = recent_keys(s, head, t);
         kn->scores_int8(out, ld, q, n_q, &keys, n, divisor);
-        count_recent(s, head, KV_KEY_SIDE, t, n, recent_key_bits(s));
+        count_recent(s, head, KV_KEY_SIDE, n_q, t, n, recent_key_bits(s));
         return;
     }
-    const float *keys = chunk_keys(s, head, t / c) + t % c * d;
+    const float *keys = chunk_keys(s, head, t / c, fresh) + t % c * d;
     for (int i = 0; i < n_q; i++)
         kn->scores(out + (size_t)i * (size_t)ld, q + i * d, keys, n, d, divisor);
 }
@@ -414,11 +428,12 @@ void kvo_store_scores(void *store, int kv_head, const float *q, int n_q,
         expect(s, kv_head, &ranges[i]);
     for (int i = 0; i < n_ranges; i++) {
         int end = ranges[i].start + ranges[i].n;
+        bool fresh = selected_once(s, n_q, &ranges[i]);
         if (i + AHEAD < n_ranges)
             expect(s, kv_head, &ranges[i + AHEAD]);
         for (int n, t = ranges[i].start; t < end; t += n, out += n) {
             n = piece_of(s, t, end);
-            piece_scores(s, kv_head, q, n_q, t, n, divisor, out, ld);
+            piece_scores(s, kv_head, q, n_q, t, n, fresh, divisor, out, ld);
         }
     }
 }
@@ -433,16 +448,16 @@ static void recent_mix(struct kvo_store *s, int head, const float *w, int t, int
 }
 
 static void piece_mix(struct kvo_store *s, int head, const float *w, int ld, int n_q, int t, int n,
-                      float *out)
+                      bool fresh, float *out)
 {
     int c = s->f.key.chunk, d = s->f.d;
     if (t >= s->packed) {
         for (int i = 0; i < n_q; i++)
             recent_mix(s, head, w + (size_t)i * (size_t)ld, t, n, out + i * d);
-        count_recent(s, head, KV_VALUE_SIDE, t, n, recent_value_bits(s));
+        count_recent(s, head, KV_VALUE_SIDE, n_q, t, n, recent_value_bits(s));
         return;
     }
-    const float *values = chunk_values(s, head, t / c) + t % c * d;
+    const float *values = chunk_values(s, head, t / c, fresh) + t % c * d;
     for (int i = 0; i < n_q; i++)
         s->part.kernels->mix(out + i * d, w + (size_t)i * (size_t)ld, values, n, d);
 }
@@ -453,9 +468,10 @@ void kvo_store_mix(void *store, int kv_head, const float *w, int ld, int n_q,
     struct kvo_store *s = store;
     for (int i = 0; i < n_ranges; i++) {
         int end = ranges[i].start + ranges[i].n;
+        bool fresh = selected_once(s, n_q, &ranges[i]);
         for (int n, t = ranges[i].start; t < end; t += n, w += n) {
             n = piece_of(s, t, end);
-            piece_mix(s, kv_head, w, ld, n_q, t, n, out);
+            piece_mix(s, kv_head, w, ld, n_q, t, n, fresh, out);
         }
     }
 }
