@@ -32,7 +32,7 @@ struct decode {
     const struct bench_shape *shape;
     struct model *model;
     float *logits;
-    int context, new_tokens, rounds;
+    int context, new_tokens, rounds, warm_up;
     int weights; // descriptor of llama.cpp's file, or -1
     struct side sides[SIDES_MAX];
     int n, n_ours;
@@ -52,9 +52,8 @@ static int open_ours(struct decode *d, const struct bench_setting *s, struct err
     if (bench_open_chain(&side->chain, s, e))
         return -1;
     d->n = ++d->n_ours;
-    side->cache =
-        bench_fill_cache(d->model, &side->chain, d->context, d->new_tokens * (d->rounds + 1));
-    bench_time_steps(d->model, side->cache, d->new_tokens, d->logits); // warms up
+    side->cache = bench_fill_cache(d->model, &side->chain, d->context,
+                                   d->rounds * (d->new_tokens + d->warm_up));
     return 0;
 }
 
@@ -70,7 +69,7 @@ static int open_theirs(struct decode *d, struct err *e)
 
 static int open_decode(struct decode *d, struct err *e)
 {
-    int room = d->new_tokens * (d->rounds + 1);
+    int room = d->rounds * (d->new_tokens + d->warm_up);
     d->model = bench_open_model(d->b, d->shape, d->context + room, e);
     if (!d->model)
         return -1;
@@ -95,6 +94,7 @@ static void close_decode(struct decode *d)
 
 static void sample_ours(struct decode *d, struct side *s)
 {
+    bench_time_steps(d->model, s->cache, d->warm_up, d->logits); // as llama-bench does
     double before = bits_read(s->cache) + (double)model_weight_bits_read(d->model);
     double seconds = bench_time_steps(d->model, s->cache, d->new_tokens, d->logits);
     s->rate[s->n++] = d->new_tokens / seconds;
@@ -191,6 +191,7 @@ static int run_context(struct bench *b, int context, struct err *e)
     struct decode d = {.b = b, .shape = bench_shape_of(b), .context = context, .weights = -1};
     d.rounds = b->quick ? ROUNDS_QUICK : ROUNDS;
     d.new_tokens = b->quick ? QUICK_TOKENS : d.shape->new_tokens;
+    d.warm_up = d.new_tokens / 2;
     bench_memory_rate(b);
     int rc = open_decode(&d, e) || measure(&d, e) ? -1 : 0;
     if (!rc)
