@@ -262,16 +262,6 @@ bool kv_prefill_watched(const struct kv_prefill *p)
     return p->observers;
 }
 
-const struct kv_shape *kv_prefill_shape(const struct kv_prefill *p)
-{
-    return &p->shape;
-}
-
-const struct kv_rows *kv_prefill_rows(const struct kv_prefill *p)
-{
-    return &p->rows;
-}
-
 const void *kv_prefill_seen(const struct kv_prefill *p, const struct kv_chain *chain)
 {
     char *key = observe_key_dup(chain, &p->shape, p->layer, p->n_prompt);

@@ -29,9 +29,6 @@ void kv_prefill_end_layer(struct kv_prefill *p);
 
 /* Does a method observe what the tokens of this layer attend to? */
 bool kv_prefill_watched(const struct kv_prefill *p);
-const struct kv_shape *kv_prefill_shape(const struct kv_prefill *p);
-/* The layer's rows so far. */
-const struct kv_rows *kv_prefill_rows(const struct kv_prefill *p);
 /* What is observed in this layer for this chain, or NULL. */
 const void *kv_prefill_seen(const struct kv_prefill *p, const struct kv_chain *chain);
 

@@ -133,6 +133,11 @@ static int check(const void *opt, const struct kv_shape *shape, struct err *e)
 {
     const struct kvo_options *o = opt;
     struct kvo_quant key = key_quant(o), value = value_quant(o);
+    if (o->first_layer > 0 && o->first_layer >= shape->n_layers)
+        return err_user(e,
+                        "first_layer %d leaves nothing to compress, the model has %d layers: at "
+                        "most %d",
+                        o->first_layer, shape->n_layers, shape->n_layers - 1);
     if (kvo_key_check(&key, shape->n_kv_heads * shape->head_dim, o->window, e))
         return -1;
     return kvo_value_check(&value, o->window, e);

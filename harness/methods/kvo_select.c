@@ -20,28 +20,6 @@ int kvo_select_count(int compressed, int token_budget, int chunk)
     return count(compressed / chunk, compressed < token_budget ? compressed : token_budget, chunk);
 }
 
-int kvo_select_chunks(int *out, const float *score, int compressed, int token_budget, int chunk)
-{
-    int k = kvo_select_count(compressed, token_budget, chunk);
-    topk_indices(out, score, compressed / chunk, k);
-    return k;
-}
-
-int kvo_select_value_groups(const int *chunks, int n_chunks, int chunk, int value_group)
-{
-    int n = 0, next = 0; // groups below next are counted
-    for (int i = 0; i < n_chunks; i++) {
-        int first = chunks[i] * chunk / value_group;
-        int end = (chunks[i] * chunk + chunk - 1) / value_group + 1;
-        first = first > next ? first : next;
-        if (end > first) {
-            n += end - first;
-            next = end;
-        }
-    }
-    return n;
-}
-
 /* The authors pad a short last chunk with the least float; the maximum is the same without. */
 void kvo_heavy_mask(uint8_t *mask, const float *score, int n, int token_budget, int chunk,
                     float *chunk_score, int *chosen)

@@ -12,14 +12,7 @@
  * least 3 chunks, at most all. 0 when nothing is compressed. */
 int kvo_select_count(int compressed, int token_budget, int chunk);
 
-/* The chosen chunks, ascending, into out[kvo_select_count()]; score[compressed / chunk]. Returns
- * how many. */
-int kvo_select_chunks(int *out, const float *score, int compressed, int token_budget, int chunk);
-
-/* Groups of value_group rows that the chosen chunks lie in: each has its own scales to read. */
-int kvo_select_value_groups(const int *chunks, int n_chunks, int chunk, int value_group);
-
-/* The same over scores of single tokens, as the authors' local_heavy_hitter_mask: a chunk's score
+/* The choice over scores of single tokens, as the authors' local_heavy_hitter_mask: a chunk's score
  * is its tokens' maximum, a last chunk may be short. mask[n]: 1 = visible. Needs ceil(n / chunk)
  * floats and as many ints of scratch. */
 void kvo_heavy_mask(uint8_t *mask, const float *score, int n, int token_budget, int chunk,

@@ -105,7 +105,9 @@ struct kvo_store *kvo_store_open(const struct kv_part *part, int cap, int window
     }
     s->tile_size = ((size_t)s->f.key.chunk * d + kvo_scratch_size(&s->f) + 15) / 16 * 16;
     s->tile = mem_aligned((size_t)part->shape.n_kv_heads * s->tile_size * sizeof(float));
-    s->meters = kv_meters_new(&part->shape, s->max_chunks + s->window);
+    /* Chunks and recent rows; of pairs, value groups, which may be smaller than chunks. */
+    int units = s->max_chunks + s->window, groups = s->max_chunks / s->f.chunks * s->f.groups;
+    s->meters = kv_meters_new(&part->shape, units > groups ? units : groups);
     return s;
 }
 

@@ -109,6 +109,21 @@ static void check_vectors(const struct kernels *kn, int n)
         assert_near(a[i], b[i], 20, 4);
 }
 
+/* Conversions are exact, or round in one way: the same bits at each level. */
+static void check_halves(const struct kernels *kn, int n)
+{
+    static float x[MAX], a[MAX], b[MAX];
+    uint16_t half[2][MAX];
+    for (int i = 0; i < n; i++)
+        x[i] = ldexpf((float)rng_normal(&r), rng_below(&r, 60) - 30); // subnormal to beyond f16
+    kn->narrow_f16(half[0], x, n), kernels_plain.narrow_f16(half[1], x, n);
+    assert_memory_equal(half[0], half[1], (size_t)n * sizeof **half);
+    kn->widen_f16(a, half[0], n), kernels_plain.widen_f16(b, half[0], n);
+    assert_memory_equal(a, b, (size_t)n * sizeof *a);
+    kn->widen_bf16(a, half[0], n), kernels_plain.widen_bf16(b, half[0], n);
+    assert_memory_equal(a, b, (size_t)n * sizeof *a);
+}
+
 static void every_level_agrees_with_plain(void **state)
 {
     static const char *const names[] = {"plain", "avx2", "avx512", "avx512vbmi"};
@@ -118,7 +133,7 @@ static void every_level_agrees_with_plain(void **state)
         if (!kn)
             continue;
         for (int n = 1; n <= 70; n++)
-            check_vectors(kn, n);
+            check_vectors(kn, n), check_halves(kn, n);
         for (int k = 1; k <= 70; k++)
             for (int f = 0; f < 3; f++)
                 check_matmul(kn,

@@ -170,24 +170,6 @@ static void as_many_chunks_as_the_budget_has(void **state)
     assert_int_equal(kvo_select_count(3392, 8, 8), 3); // never fewer
     assert_int_equal(kvo_select_count(16, 384, 8), 2); // all there are
     assert_int_equal(kvo_select_count(0, 384, 8), 0);  // short prompts: nothing to choose from
-    const float score[] = {1, 5, 5, 0, 5, 7, 2, 2};
-    int out[8];
-    assert_int_equal(kvo_select_chunks(out, score, 64, 8, 8), 3);
-    assert_int_equal(out[0], 1);
-    assert_int_equal(out[1], 2);
-    assert_int_equal(out[2], 5);
-}
-
-static void value_groups_are_counted_once(void **state)
-{
-    (void)state;
-    const int chunks[] = {0, 1, 3, 4, 9, 12, 15};
-    assert_int_equal(kvo_select_value_groups(chunks, 7, 8, 32), 4);
-    assert_int_equal(kvo_select_value_groups(chunks, 3, 8, 32), 1);
-    assert_int_equal(kvo_select_value_groups(chunks, 7, 8, 8), 7);
-    assert_int_equal(kvo_select_value_groups(chunks, 2, 16, 8), 4);  // a chunk over two groups
-    assert_int_equal(kvo_select_value_groups(chunks, 3, 16, 24), 3); // rows 0..31 and 48..63
-    assert_int_equal(kvo_select_value_groups(chunks, 0, 8, 32), 0);
 }
 
 static void a_short_last_chunk_counts_by_its_tokens(void **state)
@@ -211,7 +193,6 @@ int main(void)
         cmocka_unit_test(order_stays_in_chunks_and_is_stable),
         cmocka_unit_test(rows_move_as_ordered),
         cmocka_unit_test(as_many_chunks_as_the_budget_has),
-        cmocka_unit_test(value_groups_are_counted_once),
         cmocka_unit_test(a_short_last_chunk_counts_by_its_tokens),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -248,6 +248,48 @@ static void records_decode_to_rows(void **state)
     each_setting(value_records_decode);
 }
 
+static double key_error(const struct kvo_quant *q)
+{
+    static float x[N], rows[N];
+    double sum = 0;
+    fill(x, 0);
+    memcpy(rows, x, sizeof x);
+    struct kvo_rows r = view(rows);
+    kvo_key_rows(&r, 0, ROWS, q);
+    for (int i = 0; i < N; i++)
+        sum += ((double)rows[i] - x[i]) * ((double)rows[i] - x[i]);
+    return sqrt(sum);
+}
+
+static double value_error(const struct kvo_quant *q)
+{
+    static float x[N], rows[N];
+    double sum = 0;
+    fill(x, 0);
+    memcpy(rows, x, sizeof x);
+    struct kvo_rows r = view(rows);
+    kvo_value_rows(&r, 0, ROWS, q);
+    for (int i = 0; i < N; i++)
+        sum += ((double)rows[i] - x[i]) * ((double)rows[i] - x[i]);
+    return sqrt(sum);
+}
+
+/* The specification's bound on what pairs of f16 add to the error of quantization: 1.1 %. */
+static void pairs_of_f16_cost_next_to_nothing(void **state)
+{
+    (void)state;
+    for (int bits = 1; bits <= 8; bits++)
+        for (int pruned = 0; pruned < 2; pruned++) {
+            struct kvo_quant wide = {bits, 32, 8, pruned ? 0.5 : 1, 1, false, false, false};
+            struct kvo_quant half = wide;
+            half.half_pairs = true;
+            double k = key_error(&wide), v = value_error(&wide);
+            double k_half = key_error(&half), v_half = value_error(&half);
+            assert_true(k > 0 && k_half != k && fabs(k_half / k - 1) <= 0.011);
+            assert_true(v > 0 && v_half != v && fabs(v_half / v - 1) <= 0.011);
+        }
+}
+
 static void int8_codes_survive_a_second_time(void **state)
 {
     (void)state;
@@ -321,6 +363,7 @@ int main(void)
         cmocka_unit_test(key_rows_equal_the_definition),
         cmocka_unit_test(value_rows_equal_the_definition),
         cmocka_unit_test(records_decode_to_rows),
+        cmocka_unit_test(pairs_of_f16_cost_next_to_nothing),
         cmocka_unit_test(int8_codes_survive_a_second_time),
         cmocka_unit_test(nan_is_not_hidden),
         cmocka_unit_test(mistakes_are_named),

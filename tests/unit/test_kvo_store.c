@@ -232,12 +232,26 @@ static void read_is_as_in_closed_form(struct run *r, const struct kv_ledger *now
     equal_classes(r, got, want);
 }
 
+/* A step writes its row, and the records that it packs; these stay. */
+static void written_is_what_came_and_what_was_packed(const struct run *r,
+                                                     const struct kv_ledger *now)
+{
+    uint64_t row[KV_CLASSES] = {0};
+    kvo_bytes_recent(&r->s.bytes, 1, row);
+    assert_int_equal(now->written[KV_RECENT] - r->before.written[KV_RECENT], row[KV_RECENT]);
+    for (int c = 0; c < KV_CLASSES; c++)
+        if (c != KV_RECENT && c != KV_SUMS)
+            assert_int_equal(now->written[c] - r->before.written[c],
+                             now->held[c] - r->before.held[c]);
+}
+
 static void ledgers_are_right(struct run *r, int n_before, int packed_now)
 {
     struct kv_ledger now;
     int compressed = kvo_bytes_compressed(n_before, r->s.window);
     kv_cache_ledger(r->caches[0], &now);
     held_is_as_in_closed_form(r, &now, n_before + 1, compressed);
+    written_is_what_came_and_what_was_packed(r, &now);
     if (r->s.bytes.value_chunk == r->s.bytes.chunk || r->s.bytes.value_bits >= 16)
         read_is_as_in_closed_form(r, &now, n_before + 1, compressed, packed_now);
     r->before = now;
@@ -335,6 +349,36 @@ static void packed_rows_are_the_references(void **state)
     buf_release(&text);
 }
 
+/* More value groups than chunks, and all of them read: by the one query of a head, and by three. */
+static void many_small_value_groups(void **state)
+{
+    (void)state;
+    struct rng rng = {7};
+    for (int group = 1; group <= 3; group += 2) {
+        struct run r = {.s = {.bytes = kvo_bytes_default(1, 16),
+                              .window = 16,
+                              .budget = 100000,
+                              .clip = 1,
+                              .half_pairs = true,
+                              .half_numbers = true}};
+        struct buf text;
+        struct err e = {0};
+        buf_init(&text);
+        r.s.bytes.key_group = 16, r.s.bytes.chunk = 16;
+        r.s.bytes.value_group = r.s.bytes.value_chunk = 2;
+        r.shape = (struct kv_shape){1, group, 1, 16};
+        put_setting(&r.s, &text);
+        r.text = text.s;
+        assert_int_equal(read_chain(&r.chain, text.s, &e), 0);
+        assert_int_equal(kv_chain_check(&r.chain, &r.shape, true, "test", &e), 0);
+        r.seq = sequence_new(r.shape, ROWS_MAX, rng_next(&rng));
+        run_steps(&r, 350, 20);
+        sequence_release(&r.seq);
+        kv_chain_release(&r.chain);
+        buf_release(&text);
+    }
+}
+
 /* What runs as the reference alone is refused by name, with the nearest that can be packed. */
 static void what_cannot_be_packed_is_named(void **state)
 {
@@ -372,6 +416,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(packed_rows_are_the_references),
+        cmocka_unit_test(many_small_value_groups),
         cmocka_unit_test(what_cannot_be_packed_is_named),
     };
     return cmocka_run_group_tests(tests, open_engines, close_engines);

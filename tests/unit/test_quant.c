@@ -131,6 +131,17 @@ static void held_exactly(void **state)
     }
 }
 
+/* Llama 2 7B at 4 bits, embedding and head at 16: about 4 GB. */
+static void seven_billion_weights_fit_four_gigabytes(void **state)
+{
+    (void)state;
+    struct quant_format f = format(4, 128, false);
+    size_t layer = 4 * quant_bytes(&f, 4096, 4096) + 2 * quant_bytes(&f, 11008, 4096) +
+                   quant_bytes(&f, 4096, 11008);
+    size_t all = 32 * layer + 2 * (size_t)32000 * 4096 * 2;
+    assert_in_range(all, 3900000000, 4100000000);
+}
+
 static void check_kernels(const struct packed *p, const struct kernels *kn, int m, int n)
 {
     static float x[M * K], want[M * N], got[M * N], wide[N * K];
@@ -286,6 +297,7 @@ int main(void)
         cmocka_unit_test(codes_and_pairs_are_those_of_the_group_quantizer),
         cmocka_unit_test(rounded_pairs_make_the_codes),
         cmocka_unit_test(held_exactly),
+        cmocka_unit_test(seven_billion_weights_fit_four_gigabytes),
         cmocka_unit_test(kernels_give_the_bits_of_the_decoded_matrix),
         cmocka_unit_test(gemm_takes_packed_matrices),
         cmocka_unit_test(refused_by_name),
