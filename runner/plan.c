@@ -158,7 +158,7 @@ static int put_jobs(struct plan *p, struct store *s, const int64_t *runs, struct
             for (int k = 0; k < p->x->n_settings && i < p->tasks[t].samples.n; k++) {
                 const struct sample *sample = &p->tasks[t].samples.list[i];
                 struct store_job job = {p->experiment, runs[k],      p->tasks[t].id, sample->id.s,
-                                        (int)i,        sample->hash, p->classes[k]};
+                                        (int)i,        sample->hash, p->classes[k],  NULL};
                 int64_t id;
                 bool made;
                 if (store_plan_job(s, &job, &id, &made, e))

@@ -61,9 +61,8 @@ static void tell(struct work *w, const struct group *g, const char *setting)
 static int finish(struct work *w, const struct group *g, int i, const struct store_result *r,
                   const struct store_score *score, struct err *e)
 {
-    bool kept;
-    if (store_finish(w->store, g->claim->jobs[i].job, w->plan->build, r, score, score ? 1 : 0,
-                     &kept, e))
+    struct store_finished done = {g->claim->jobs[i].job, r, score, score ? 1 : 0, false};
+    if (store_finish(w->store, w->plan->build, &done, 1, e))
         return -1;
     if (r->error)
         w->result->failed++;

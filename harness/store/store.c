@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "harness/base/mem.h"
 #include "harness/store/store_int.h"
@@ -18,10 +19,13 @@ static const char *const version_1[] = {
 static const char *const version_2[] = {
 #include "schema_2.inc"
     NULL};
+static const char *const version_3[] = {
+#include "schema_3.inc"
+    NULL};
 
 /* steps[v] leads from version v to v + 1. To change the schema add a step; never change one that
  * was released. A new database takes all of them. */
-static const char *const *const steps[] = {version_1, version_2};
+static const char *const *const steps[] = {version_1, version_2, version_3};
 
 enum { STORE_VERSION = sizeof steps / sizeof *steps };
 
@@ -229,7 +233,7 @@ int store_open(const char *path, enum store_mode mode, struct store **out, struc
     }
     struct store *s = xcalloc(1, sizeof *s);
     s->db = db;
-    store_owner_self(s->owner);
+    store_owner_of((long)getpid(), s->owner);
     *out = s;
     return 0;
 }

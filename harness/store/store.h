@@ -168,6 +168,7 @@ struct store_job {
     int sample_index;      // place in the data set, from 0
     const char *sample_hash;
     const char *prefill_class; // equal where the prefilled cache would be equal
+    const char *head; // equal where prompts begin alike: claimed one after the other; or NULL
 };
 
 /* Plans a job unless its key (run, task, sample) is there: then it only joins the experiment.
@@ -185,9 +186,10 @@ int store_count(struct store *s, int64_t experiment, struct store_counts *out, s
 /* All ready jobs of one group: one model, protocol, task, sample and prefill class. */
 struct store_claim {
     int64_t model, protocol, task;
-    char *sample_id, *sample_hash, *prefill_class;
+    char *sample_id, *sample_hash, *prefill_class, *head; // head may be NULL
     int sample_index;
-    int n; // 0: nothing was ready
+    int crashes; // of processes that worked on it before
+    int n;       // 0: nothing was ready
     struct store_claimed {
         int64_t job, run, setting;
     } * jobs;
@@ -196,18 +198,39 @@ struct store_claim {
 /* The first ready group, in planning order, marked running by this process. Returns 0 with n == 0
  * when there is none. store_claim_free() ends the struct, not the claim. */
 int store_claim(struct store *s, int64_t experiment, struct store_claim *c, struct err *e);
+/* The same among the groups that have the head, prefill class, model and protocol of `like`. */
+int store_claim_like(struct store *s, int64_t experiment, const struct store_claim *like,
+                     struct store_claim *c, struct err *e);
 void store_claim_free(struct store_claim *c);
 
 /* Gives back what of this process is still running and not finished (after SIGINT, say); *n (or
  * NULL) is how many. */
 int store_unclaim(struct store *s, int64_t *n, struct err *e);
+/* Gives back jobs from..n-1 of a claim, which is then that much shorter. */
+int store_unclaim_from(struct store *s, struct store_claim *c, int from, struct err *e);
 
 /* Makes jobs ready again whose owner is a dead process of this machine; with `others` also those
  * of other machines, of which nobody here can know. Call it before claiming. */
 int store_reclaim(struct store *s, bool others, int64_t *n, struct err *e);
 
+/* ---- owners: processes that work on jobs ---- */
+
+enum { STORE_OWNER_MAX = 320 };
+
+/* What table job has of a living process of this machine. */
+void store_owner_of(long pid, char out[STORE_OWNER_MAX]);
 /* Whether an owner, as table job has it, is surely a dead process of this machine. */
 bool store_owner_is_dead(const char *owner);
+
+/* A process has died. Its jobs are ready again; with a reason (it crashed) a second time in one
+ * job's life makes the job failed: its reason is stored, by this build. *failed is how many. */
+int store_bury(struct store *s, const char *owner, const char *reason, int64_t build,
+               int64_t *failed, struct err *e);
+
+/* Jobs of the experiment that living processes of this machine work on, and those of other
+ * machines, of which nobody here can know. */
+int store_count_others(struct store *s, int64_t experiment, int64_t *here, int64_t *elsewhere,
+                       struct err *e);
 
 /* Makes failed jobs ready again; their reasons stay in table failure. */
 int store_retry(struct store *s, int64_t experiment, int64_t *n, struct err *e);
@@ -233,6 +256,8 @@ struct store_result {
     const char *stop;    // "eos", "length", "newline", ...
     const char *new_ids; // "13 29871 ..."
     double prefill_seconds, decode_seconds;
+    int shared_tokens;     // of the prompt, not read again
+    double decode_batch;   // items of a step, the mean
     int64_t kv_bytes;      // of the cache at the end
     int64_t kv_full_bytes; // of an f16 full cache of the same tokens
     const char *kv_basis;  // "counted" (packed records) or "held" (memory really held)
@@ -252,10 +277,18 @@ struct store_result {
                            .kv_read_bytes = STORE_NONE,                                            \
                            .kv_read_full_bytes = STORE_NONE})
 
-/* The result, ledger and scores of a claimed job, in one transaction. *kept (or NULL) is false when
- * the job is no longer this process's (another one took it over): then nothing is changed. */
-int store_finish(struct store *s, int64_t job, int64_t build, const struct store_result *r,
-                 const struct store_score *scores, int n_scores, bool *kept, struct err *e);
+/* What came of a claimed job. */
+struct store_finished {
+    int64_t job;
+    const struct store_result *result;
+    const struct store_score *scores;
+    int n_scores;
+    bool kept; // out: false when the job is no longer this process's (another one took it over):
+               // then nothing of it is stored
+};
+
+/* Results, ledgers and scores, all of them in one transaction: a commit waits for the disk. */
+int store_finish(struct store *s, int64_t build, struct store_finished *list, int n, struct err *e);
 
 /* A job that was planned in the same transaction has this prediction, made elsewhere: it has no
  * build. */

@@ -1,6 +1,7 @@
-/* Who works on what: claiming a group of jobs, giving it back, taking over from the dead. */
+/* Who works on what: claiming a group of jobs, giving it back, trying again. */
 #include "harness/store/store.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -25,6 +26,7 @@ static int in_transaction(struct store *s, int (*fn)(struct store *s, void *arg,
 
 struct claiming {
     int64_t experiment;
+    const struct store_claim *like; // or NULL
     struct store_claim *c;
 };
 
@@ -36,10 +38,14 @@ struct claiming {
 
 static const char first_sql[] = "SELECT j.id FROM job j WHERE true" OF_EXPERIMENT " LIMIT 1";
 
+static const char like_sql[] =
+    "SELECT j.id FROM job j JOIN run r ON r.id = j.run WHERE j.head = ?2 AND j.prefill_class = ?3"
+    " AND r.model = ?4 AND r.protocol = ?5" OF_EXPERIMENT " LIMIT 1";
+
 /* All ready jobs that share a prefill with job ?2. */
 static const char group_sql[] =
     "SELECT j.id, j.run, r.setting, r.model, r.protocol, j.task, j.sample, j.sample_hash,"
-    "     j.prefill_class, j.sample_index"
+    "     j.prefill_class, j.sample_index, j.head, j.crashes"
     " FROM job f JOIN run fr ON fr.id = f.run"
     " JOIN job j ON j.task = f.task AND j.sample = f.sample"
     "     AND j.prefill_class = f.prefill_class AND j.sample_hash = f.sample_hash"
@@ -55,13 +61,28 @@ static void read_group(struct store_claim *c, const struct stmt *q)
     c->sample_hash = stmt_str_dup(q, 7);
     c->prefill_class = stmt_str_dup(q, 8);
     c->sample_index = (int)stmt_int(q, 9);
+    c->head = stmt_str_dup(q, 10);
 }
 
-static int find_group(struct store *s, int64_t experiment, struct store_claim *c, struct err *e)
+/* The job that a group is found by. 1, 0 where there is none, -1. */
+static int find_first(struct store *s, const struct claiming *a, int64_t *job, struct err *e)
+{
+    struct db_val v[5] = {val_int(a->experiment)};
+    if (!a->like)
+        return db_get_int(s->db, first_sql, v, 1, job, e);
+    v[1] = val_str(a->like->head);
+    v[2] = val_str(a->like->prefill_class);
+    v[3] = val_int(a->like->model);
+    v[4] = val_int(a->like->protocol);
+    return db_get_int(s->db, like_sql, v, 5, job, e);
+}
+
+static int find_group(struct store *s, const struct claiming *a, struct err *e)
 {
     struct stmt *q;
-    struct db_val v[] = {val_int(experiment), val_int(0)};
-    int rc = db_get_int(s->db, first_sql, v, 1, &v[1].i, e);
+    struct store_claim *c = a->c;
+    struct db_val v[] = {val_int(a->experiment), val_int(0)};
+    int rc = find_first(s, a, &v[1].i, e);
     if (rc <= 0) // an error, or nothing is ready
         return rc;
     if (stmt_open(s->db, group_sql, v, 2, &q, e))
@@ -71,6 +92,7 @@ static int find_group(struct store *s, int64_t experiment, struct store_claim *c
             read_group(c, q);
         c->jobs = xrealloc(c->jobs, mem_size((size_t)c->n + 1, sizeof *c->jobs));
         c->jobs[c->n++] = (struct store_claimed){stmt_int(q, 0), stmt_int(q, 1), stmt_int(q, 2)};
+        c->crashes = stmt_int(q, 11) > c->crashes ? (int)stmt_int(q, 11) : c->crashes;
     }
     stmt_close(q);
     return rc;
@@ -81,7 +103,7 @@ static int claim(struct store *s, void *arg, struct err *e)
     struct claiming *a = arg;
     char now[32];
     clock_stamp(now);
-    if (find_group(s, a->experiment, a->c, e))
+    if (find_group(s, a, e))
         return -1;
     for (int i = 0; i < a->c->n; i++) {
         struct db_val v[] = {val_int(a->c->jobs[i].job), val_str(s->owner), val_str(now)};
@@ -93,14 +115,25 @@ static int claim(struct store *s, void *arg, struct err *e)
     return 0;
 }
 
+static int claim_any(struct store *s, struct claiming *a, struct err *e)
+{
+    *a->c = (struct store_claim){0};
+    if (!in_transaction(s, claim, a, e))
+        return 0;
+    store_claim_free(a->c);
+    return -1;
+}
+
 int store_claim(struct store *s, int64_t experiment, struct store_claim *c, struct err *e)
 {
-    *c = (struct store_claim){0};
-    struct claiming a = {experiment, c};
-    if (!in_transaction(s, claim, &a, e))
-        return 0;
-    store_claim_free(c);
-    return -1;
+    return claim_any(s, &(struct claiming){experiment, NULL, c}, e);
+}
+
+int store_claim_like(struct store *s, int64_t experiment, const struct store_claim *like,
+                     struct store_claim *c, struct err *e)
+{
+    assert(like->head);
+    return claim_any(s, &(struct claiming){experiment, like, c}, e);
 }
 
 void store_claim_free(struct store_claim *c)
@@ -108,11 +141,12 @@ void store_claim_free(struct store_claim *c)
     free(c->sample_id);
     free(c->sample_hash);
     free(c->prefill_class);
+    free(c->head);
     free(c->jobs);
     *c = (struct store_claim){0};
 }
 
-/* ---- giving back, taking over, trying again ---- */
+/* ---- giving back, trying again ---- */
 
 int store_unclaim(struct store *s, int64_t *n, struct err *e)
 {
@@ -123,65 +157,37 @@ int store_unclaim(struct store *s, int64_t *n, struct err *e)
                   &v, 1, n, e);
 }
 
-struct reclaiming {
-    bool others;
-    int64_t n;
+struct giving_back {
+    struct store_claim *c;
+    int from;
 };
 
-static bool is_lost(const char *owner, bool others)
+static int give_back(struct store *s, void *arg, struct err *e)
 {
-    enum store_owner_state state = store_owner_look(owner);
-    return state == OWNER_DEAD || (others && state == OWNER_ELSEWHERE);
-}
-
-static int free_owner(struct store *s, const char *owner, int64_t *n, struct err *e)
-{
-    struct db_val v = val_str(owner);
-    int64_t changes = 0;
-    if (db_run(s->db, "UPDATE job SET state = 'ready', owner = NULL WHERE owner = ?1", &v, 1,
-               &changes, e))
-        return -1;
-    *n += changes;
+    const struct giving_back *a = arg;
+    for (int i = a->from; i < a->c->n; i++) {
+        struct db_val v[] = {val_int(a->c->jobs[i].job), val_str(s->owner)};
+        const char *sql = "UPDATE job SET state = 'ready', owner = NULL"
+                          " WHERE id = ?1 AND state = 'running' AND owner = ?2";
+        if (db_run(s->db, sql, v, 2, NULL, e))
+            return -1;
+    }
     return 0;
 }
 
-/* Owners are few; a statement is not changed under its own reading. */
-static int reclaim(struct store *s, void *arg, struct err *e)
+int store_unclaim_from(struct store *s, struct store_claim *c, int from, struct err *e)
 {
-    struct reclaiming *a = arg;
-    struct stmt *q;
-    char **owner = NULL;
-    int n = 0, rc;
-    if (stmt_open(s->db, "SELECT DISTINCT owner FROM job WHERE state = 'running'", NULL, 0, &q, e))
+    if (in_transaction(s, give_back, &(struct giving_back){c, from}, e))
         return -1;
-    while ((rc = stmt_step(q, e)) == 1) {
-        owner = xrealloc(owner, mem_size((size_t)n + 1, sizeof *owner));
-        owner[n++] = stmt_str_dup(q, 0);
-    }
-    stmt_close(q);
-    for (int i = 0; i < n; i++) {
-        if (!rc && is_lost(owner[i], a->others))
-            rc = free_owner(s, owner[i], &a->n, e);
-        free(owner[i]);
-    }
-    free(owner);
-    return rc;
-}
-
-int store_reclaim(struct store *s, bool others, int64_t *n, struct err *e)
-{
-    struct reclaiming a = {others, 0};
-    int rc = in_transaction(s, reclaim, &a, e);
-    if (n)
-        *n = rc ? 0 : a.n;
-    return rc;
+    c->n = from;
+    return 0;
 }
 
 int store_retry(struct store *s, int64_t experiment, int64_t *n, struct err *e)
 {
     struct db_val v = val_int(experiment);
     return db_run(s->db,
-                  "UPDATE job SET state = 'ready', error = NULL, finished_at = NULL"
+                  "UPDATE job SET state = 'ready', error = NULL, finished_at = NULL, crashes = 0"
                   " WHERE state = 'failed' AND (?1 = 0 OR id IN"
                   " (SELECT job FROM experiment_job WHERE experiment = ?1))",
                   &v, 1, n, e);

@@ -11,7 +11,8 @@ static const char finish_sql[] =
     "UPDATE job SET state = ?3, owner = NULL, finished_at = ?4, build = ?5, prediction = ?6,"
     " error = ?7, prompt_tokens = ?8, prompt_tokens_before_cut = ?9, new_tokens = ?10, stop = ?11,"
     " new_ids = ?12, prefill_seconds = ?13, decode_seconds = ?14, kv_bytes = ?15,"
-    " kv_full_bytes = ?16, kv_basis = ?17, kv_read_bytes = ?18, kv_read_full_bytes = ?19"
+    " kv_full_bytes = ?16, kv_basis = ?17, kv_read_bytes = ?18, kv_read_full_bytes = ?19,"
+    " shared_tokens = ?20, decode_batch = ?21"
     " WHERE id = ?1 AND state = 'running' AND owner = ?2";
 
 static int put_result(struct store *s, int64_t job, int64_t build, const struct store_result *r,
@@ -40,6 +41,8 @@ static int put_result(struct store *s, int64_t job, int64_t build, const struct 
         val_str(r->kv_basis),
         val_int_or_null(r->kv_read_bytes),
         val_int_or_null(r->kv_read_full_bytes),
+        val_int_or_null(r->shared_tokens),
+        val_num(r->decode_batch),
     };
     return db_run(s->db, finish_sql, v, sizeof v / sizeof *v, changes, e);
 }
@@ -68,40 +71,45 @@ int store_put_score(struct store *s, int64_t job, const struct store_score *scor
                   NULL, e);
 }
 
-static int put_all(struct store *s, int64_t job, int64_t build, const struct store_result *r,
-                   const struct store_score *scores, int n_scores, bool *kept, struct err *e)
+static int put_one(struct store *s, int64_t build, const char *now, struct store_finished *f,
+                   struct err *e)
 {
-    char now[32];
+    const struct store_result *r = f->result;
     int64_t changes;
-    clock_stamp(now);
-    if (put_result(s, job, build, r, now, &changes, e))
+    assert(!r->error || !f->n_scores);
+    if (put_result(s, f->job, build, r, now, &changes, e))
         return -1;
-    *kept = changes == 1;
-    if (!*kept)
+    f->kept = changes == 1;
+    if (!f->kept)
         return 0;
     if (r->error)
-        return put_failure(s, job, build, now, r->error, e);
+        return put_failure(s, f->job, build, now, r->error, e);
     for (int i = 0; i < r->n_ledger; i++)
-        if (put_ledger(s, job, &r->ledger[i], e))
+        if (put_ledger(s, f->job, &r->ledger[i], e))
             return err_in(e, "class %s", r->ledger[i].class);
-    for (int i = 0; i < n_scores; i++)
-        if (store_put_score(s, job, &scores[i], e))
+    for (int i = 0; i < f->n_scores; i++)
+        if (store_put_score(s, f->job, &f->scores[i], e))
             return -1;
     return 0;
 }
 
-int store_finish(struct store *s, int64_t job, int64_t build, const struct store_result *r,
-                 const struct store_score *scores, int n_scores, bool *kept, struct err *e)
+static int put_all(struct store *s, int64_t build, struct store_finished *list, int n,
+                   struct err *e)
 {
-    bool mine;
-    assert(!r->error || !n_scores);
+    char now[32];
+    clock_stamp(now);
+    for (int i = 0; i < n; i++)
+        if (put_one(s, build, now, &list[i], e))
+            return err_in(e, "storing the result of job %lld", (long long)list[i].job);
+    return 0;
+}
+
+int store_finish(struct store *s, int64_t build, struct store_finished *list, int n, struct err *e)
+{
     if (db_begin(s->db, e))
         return -1;
-    if (put_all(s, job, build, r, scores, n_scores, &mine, e) || db_commit(s->db, e)) {
-        db_rollback(s->db);
-        return err_in(e, "storing the result of job %lld", (long long)job);
-    }
-    if (kept)
-        *kept = mine;
-    return 0;
+    if (!put_all(s, build, list, n, e) && !db_commit(s->db, e))
+        return 0;
+    db_rollback(s->db);
+    return -1;
 }

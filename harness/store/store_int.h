@@ -4,8 +4,6 @@
 
 #include "harness/store/store.h"
 
-enum { STORE_OWNER_MAX = 320 };
-
 struct store {
     struct db *db;
     char owner[STORE_OWNER_MAX]; // of this process, see store_owner.c
@@ -26,9 +24,6 @@ struct store_steps {
 int store_migrate(struct db *db, struct store_steps list, struct err *e);
 
 /* ---- store_owner.c ---- */
-
-/* host/pid/start, where start tells this process from an earlier one with the same pid. */
-void store_owner_self(char out[STORE_OWNER_MAX]);
 
 enum store_owner_state { OWNER_ALIVE, OWNER_DEAD, OWNER_ELSEWHERE };
 enum store_owner_state store_owner_look(const char *owner);

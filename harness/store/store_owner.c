@@ -47,12 +47,13 @@ static void host_name(char out[256])
             *p = '-';
 }
 
-void store_owner_self(char out[STORE_OWNER_MAX])
+/* host/pid/start, where start tells the process from an earlier one with the same pid. */
+void store_owner_of(long pid, char out[STORE_OWNER_MAX])
 {
     char host[256], start[64];
     host_name(host);
-    start_of((long)getpid(), start);
-    snprintf(out, STORE_OWNER_MAX, "%.200s/%ld/%s", host, (long)getpid(), start);
+    start_of(pid, start);
+    snprintf(out, STORE_OWNER_MAX, "%.200s/%ld/%s", host, pid, start);
 }
 
 enum store_owner_state store_owner_look(const char *owner)

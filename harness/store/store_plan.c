@@ -285,6 +285,7 @@ int store_plan_job(struct store *s, const struct store_job *j, int64_t *id, bool
     add(&r, "sample_index", val_int(j->sample_index));
     add(&r, "sample_hash", val_str(j->sample_hash));
     add(&r, "prefill_class", val_str(j->prefill_class));
+    add(&r, "head", val_str(j->head));
     add(&r, "state", val_str("ready"));
     if (put(s, &r, id, made, e))
         return -1;

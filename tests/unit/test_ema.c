@@ -137,7 +137,7 @@ static void plan(struct sample_db *d)
             char id[16];
             int64_t job;
             snprintf(id, sizeof id, "r-%d", item);
-            struct store_job j = {d->experiment, d->run[i], d->task, id, item, "h", "plain"};
+            struct store_job j = {d->experiment, d->run[i], d->task, id, item, "h", "plain", NULL};
             must(store_plan_job(d->s, &j, &job, NULL, &e));
         }
 }
@@ -161,7 +161,8 @@ static void finish(struct sample_db *d, const struct store_claim *c, int i, bool
     r.kv_basis = "held";
     r.ledger = row;
     r.n_ledger = with_ledger ? ledger_rows(&l, 13000000, 13000000, row) : 0;
-    must(store_finish(d->s, c->jobs[i].job, d->build, &r, NULL, 0, NULL, &e));
+    must(store_finish(d->s, d->build, &(struct store_finished){.job = c->jobs[i].job, .result = &r},
+                      1, &e));
 }
 
 static void make_sample_db(struct sample_db *d, const char *path, bool with_ledger)

@@ -57,7 +57,7 @@ static void a_new_one_says_what_it_is(void **state)
     (void)state;
     struct store *s = opened("new.db", STORE_CREATE);
     assert_int_equal(get(s, "PRAGMA application_id"), STORE_APPLICATION_ID);
-    assert_int_equal(get(s, "PRAGMA user_version"), 2);
+    assert_int_equal(get(s, "PRAGMA user_version"), 3);
     assert_int_equal(get(s, "PRAGMA foreign_keys"), 1);
     assert_int_equal(get(s, "SELECT journal_mode = 'wal' FROM pragma_journal_mode"), 1);
     assert_int_equal(get(s, "SELECT count(*) FROM pragma_table_list WHERE type = 'table'"
@@ -258,8 +258,8 @@ static void plan(struct fixture *f, bool expect_made)
     assert_int_equal(store_begin(f->s, &e), 0);
     put_frame(f);
     for (int i = 0; i < 6; i++) {
-        struct store_job j = {f->experiment,  f->run[jobs[i].run],  f->task, jobs[i].sample, i / 2,
-                              jobs[i].sample, jobs[i].prefill_class};
+        struct store_job j = {f->experiment,  f->run[jobs[i].run],   f->task, jobs[i].sample, i / 2,
+                              jobs[i].sample, jobs[i].prefill_class, NULL};
         int64_t id;
         bool made;
         assert_int_equal(store_plan_job(f->s, &j, &id, &made, &e), 0);
@@ -286,17 +286,23 @@ static void counts_are(struct store *s, int64_t experiment, int ready, int runni
     assert_int_equal(c.failed, failed);
 }
 
+static int finish_one(struct store *s, int64_t job, int64_t build, const struct store_result *r,
+                      const struct store_score *score)
+{
+    struct store_finished done = {job, r, score, score ? 1 : 0, false};
+    return store_finish(s, build, &done, 1, &e);
+}
+
 static void finish(struct fixture *f, const struct store_claim *c, const char *error, bool kept_is)
 {
     struct store_score score = {"f1", 1, 0.5};
     for (int i = 0; i < c->n; i++) {
         struct store_result r = STORE_RESULT;
-        bool kept;
         r.error = error;
         r.prediction = (struct text){"a\0b", 3};
-        assert_int_equal(
-            store_finish(f->s, c->jobs[i].job, f->build, &r, &score, error ? 0 : 1, &kept, &e), 0);
-        assert_int_equal(kept, kept_is);
+        struct store_finished done = {c->jobs[i].job, &r, &score, error ? 0 : 1, !kept_is};
+        assert_int_equal(store_finish(f->s, f->build, &done, 1, &e), 0);
+        assert_int_equal(done.kept, kept_is);
     }
 }
 
@@ -392,7 +398,7 @@ static void killed_worker(const char *path)
     struct store_result r = STORE_RESULT;
     struct store *s = opened(path, STORE_READWRITE);
     r.prediction = text_of("x");
-    if (store_claim(s, 0, &c, &e) || store_finish(s, c.jobs[0].job, 1, &r, NULL, 0, NULL, &e) ||
+    if (store_claim(s, 0, &c, &e) || finish_one(s, c.jobs[0].job, 1, &r, NULL) ||
         db_begin(store_db(s), &e) || db_exec(store_db(s), "UPDATE job SET stop = 'lost'", &e))
         _exit(1);
     kill(getpid(), SIGKILL);
@@ -436,7 +442,8 @@ static void crowd_member(const char *path)
     for (int i = 0; i < CROWD_JOBS; i++) {
         char sample[16];
         snprintf(sample, sizeof sample, "s%d", i / 2);
-        struct store_job j = {f.experiment, f.run[i % 2], f.task, sample, i / 2, "h", "plain"};
+        struct store_job j = {f.experiment, f.run[i % 2], f.task,  sample,
+                              i / 2,        "h",          "plain", NULL};
         if (store_plan_job(f.s, &j, &id, NULL, &e))
             _exit(2);
     }
@@ -475,7 +482,7 @@ static void owners_are_told_apart(void **state)
 {
     (void)state;
     char self[STORE_OWNER_MAX], other[STORE_OWNER_MAX + 8];
-    store_owner_self(self);
+    store_owner_of((long)getpid(), self);
     assert_int_equal(store_owner_look(self), OWNER_ALIVE);
     snprintf(other, sizeof other, "%s9", self); // same pid, started at another time
     assert_int_equal(store_owner_look(other), OWNER_DEAD);
@@ -502,6 +509,132 @@ static void jobs_of_other_machines_are_taken_over_only_when_asked(void **state)
 }
 
 /* A result whose score cannot be stored is not stored either. */
+static void results_of_one_call_are_stored_together(void **state)
+{
+    (void)state;
+    struct fixture f = fixture_of("together.db");
+    struct store_claim c;
+    struct store_result r = STORE_RESULT, odd = STORE_RESULT;
+    struct store_ledger twice[] = {{"recent", 1, 2, 3}, {"recent", 4, 5, 6}};
+    r.prediction = odd.prediction = text_of("x");
+    odd.ledger = twice;
+    odd.n_ledger = 2;
+    assert_int_equal(store_claim(f.s, 0, &c, &e), 0);
+    struct store_finished list[] = {{.job = c.jobs[0].job, .result = &r},
+                                    {.job = c.jobs[1].job, .result = &odd}};
+    assert_int_equal(store_finish(f.s, f.build, list, 2, &e), -1);
+    counts_are(f.s, 0, 4, 2, 0, 0); // the first is not stored without the second
+    list[1].result = &r;
+    assert_int_equal(store_finish(f.s, f.build, list, 2, &e), 0);
+    assert_true(list[0].kept && list[1].kept);
+    counts_are(f.s, 0, 4, 0, 2, 0);
+    store_claim_free(&c);
+    store_close(f.s);
+}
+
+/* ---- heads, parts of groups, crashes ---- */
+
+static void groups_of_one_head_follow_each_other(void **state)
+{
+    (void)state;
+    struct fixture f = fixture_of("head.db");
+    struct store_claim a, b, none;
+    int64_t id;
+    assert_int_equal(db_exec(store_db(f.s), "UPDATE job SET head = 'h'", &e), 0);
+    for (int i = 0; i < 2; i++) { // planned last, of another head
+        struct store_job j = {f.experiment, f.run[0], f.task,  i ? "y" : "z",
+                              7 + i,        "other",  "plain", i ? "h" : "k"};
+        assert_int_equal(store_plan_job(f.s, &j, &id, NULL, &e), 0);
+    }
+    assert_int_equal(store_claim(f.s, 0, &a, &e), 0);
+    assert_string_equal(a.head, "h");
+    assert_int_equal(store_claim_like(f.s, 0, &a, &b, &e), 0);
+    assert_true(b.n > 0);
+    assert_string_equal(b.head, "h");
+    assert_string_equal(b.prefill_class, a.prefill_class);
+    while (b.n) {
+        store_claim_free(&b);
+        assert_int_equal(store_claim_like(f.s, 0, &a, &b, &e), 0);
+    }
+    assert_int_equal(get(f.s, "SELECT count(*) FROM job WHERE head = 'k' AND state = 'ready'"), 1);
+    assert_int_equal(store_claim_like(f.s, f.experiment + 1, &a, &none, &e), 0);
+    assert_int_equal(none.n, 0);
+    store_claim_free(&a);
+    store_close(f.s);
+}
+
+static void a_part_of_a_group_is_given_back(void **state)
+{
+    (void)state;
+    struct fixture f = fixture_of("part.db");
+    struct store_claim c, rest;
+    assert_int_equal(store_claim(f.s, 0, &c, &e), 0);
+    assert_int_equal(c.n, 2);
+    int64_t second = c.jobs[1].job;
+    assert_int_equal(store_unclaim_from(f.s, &c, 1, &e), 0);
+    assert_int_equal(c.n, 1);
+    counts_are(f.s, 0, 5, 1, 0, 0);
+    assert_int_equal(store_claim(f.s, 0, &rest, &e), 0);
+    assert_int_equal(rest.n, 1);
+    assert_int_equal(rest.jobs[0].job, second);
+    store_claim_free(&c);
+    store_claim_free(&rest);
+    store_close(f.s);
+}
+
+static void what_crashes_twice_has_failed(void **state)
+{
+    (void)state;
+    struct fixture f = fixture_of("crash.db");
+    struct store_claim c;
+    char self[STORE_OWNER_MAX];
+    int64_t failed;
+    store_owner_of((long)getpid(), self);
+    for (int i = 0; i < 3; i++) { // killed from outside: as often as you like
+        assert_int_equal(store_claim(f.s, 0, &c, &e), 0);
+        assert_int_equal(c.crashes, 0);
+        assert_int_equal(store_bury(f.s, self, NULL, f.build, &failed, &e), 0);
+        assert_int_equal(failed, 0);
+        counts_are(f.s, 0, 6, 0, 0, 0);
+        store_claim_free(&c);
+    }
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(store_claim(f.s, 0, &c, &e), 0);
+        assert_int_equal(c.crashes, i);
+        assert_int_equal(store_bury(f.s, self, "it crashed", f.build, &failed, &e), 0);
+        assert_int_equal(failed, i ? c.n : 0);
+        store_claim_free(&c);
+    }
+    counts_are(f.s, 0, 4, 0, 0, 2);
+    assert_int_equal(get(f.s, "SELECT count(*) FROM failure WHERE error = 'it crashed'"), 2);
+    assert_int_equal(store_retry(f.s, 0, NULL, &e), 0);
+    assert_int_equal(get(f.s, "SELECT total(crashes) FROM job"), 0);
+    store_close(f.s);
+}
+
+static void others_at_work_are_counted(void **state)
+{
+    (void)state;
+    struct fixture f = fixture_of("others.db");
+    struct store_claim c, d;
+    int64_t here, elsewhere;
+    assert_int_equal(store_claim(f.s, 0, &c, &e), 0);
+    assert_int_equal(store_claim(f.s, 0, &d, &e), 0);
+    assert_int_equal(db_exec(store_db(f.s),
+                             "UPDATE job SET owner = 'nowhere/1/x' WHERE id ="
+                             " (SELECT min(id) FROM job)",
+                             &e),
+                     0);
+    assert_int_equal(store_count_others(f.s, f.experiment, &here, &elsewhere, &e), 0);
+    assert_int_equal(here, c.n + d.n - 1);
+    assert_int_equal(elsewhere, 1);
+    assert_int_equal(store_count_others(f.s, f.experiment + 1, &here, &elsewhere, &e), 0);
+    assert_int_equal(here + elsewhere, 0);
+    store_claim_free(&c);
+    store_claim_free(&d);
+    store_close(f.s);
+}
+
 static void a_result_is_stored_whole_or_not(void **state)
 {
     (void)state;
@@ -514,19 +647,19 @@ static void a_result_is_stored_whole_or_not(void **state)
     struct store_ledger ledger[] = {{"recent", 1, 2, 3}, {"recent", 4, 5, 6}};
     r.ledger = ledger;
     r.n_ledger = 1;
-    assert_int_equal(store_finish(f.s, c.jobs[0].job, f.build, &r, &bad, 1, NULL, &e), -1);
+    assert_int_equal(finish_one(f.s, c.jobs[0].job, f.build, &r, &bad), -1);
     r.n_ledger = 2; // a class twice
-    assert_int_equal(store_finish(f.s, c.jobs[0].job, f.build, &r, NULL, 0, NULL, &e), -1);
+    assert_int_equal(finish_one(f.s, c.jobs[0].job, f.build, &r, NULL), -1);
     r.n_ledger = 1;
     ledger[0].class = "spare";
-    assert_int_equal(store_finish(f.s, c.jobs[0].job, f.build, &r, NULL, 0, NULL, &e), -1);
+    assert_int_equal(finish_one(f.s, c.jobs[0].job, f.build, &r, NULL), -1);
     assert_non_null(strstr(e.msg, "class spare"));
     counts_are(f.s, 0, 4, 2, 0, 0);
     assert_int_equal(get(f.s, "SELECT count(*) FROM ledger"), 0);
     ledger[0].class = "bases";
     r.error = "lost its way";
     r.prediction = (struct text){NULL, 0};
-    assert_int_equal(store_finish(f.s, c.jobs[0].job, f.build, &r, NULL, 0, NULL, &e), 0);
+    assert_int_equal(finish_one(f.s, c.jobs[0].job, f.build, &r, NULL), 0);
     assert_int_equal(get(f.s, "SELECT count(*) FROM ledger"), 0); // of a failed job: none
     store_claim_free(&c);
     store_close(f.s);
@@ -571,7 +704,7 @@ static void a_reader_cannot_change_anything(void **state)
     denied(s, " -- nothing", "no statement");
     denied(s, "SELECT nonsense FROM job", "no such column");
     assert_int_equal(get(s, "SELECT count(*) FROM job; -- with a remark"), 6);
-    assert_int_equal(get(s, "PRAGMA user_version"), 2);
+    assert_int_equal(get(s, "PRAGMA user_version"), 3);
     assert_true(get(s, "SELECT count(*) FROM pragma_table_info('job')") > 20);
     store_close(s);
 }
@@ -596,6 +729,11 @@ int main(void)
         cmocka_unit_test(many_processes_share_one_database),
         cmocka_unit_test(owners_are_told_apart),
         cmocka_unit_test(jobs_of_other_machines_are_taken_over_only_when_asked),
+        cmocka_unit_test(results_of_one_call_are_stored_together),
+        cmocka_unit_test(groups_of_one_head_follow_each_other),
+        cmocka_unit_test(a_part_of_a_group_is_given_back),
+        cmocka_unit_test(what_crashes_twice_has_failed),
+        cmocka_unit_test(others_at_work_are_counted),
         cmocka_unit_test(a_result_is_stored_whole_or_not),
         cmocka_unit_test(a_reader_cannot_change_anything),
     };
