@@ -10,7 +10,10 @@
     "  --model NAME     another model: a known one or a folder\n"                                  \
     "  --model-dir DIR  the folder of its checkpoint\n"                                            \
     "  --limit N        at most N samples of each task\n"                                          \
-    "  --threads N      threads (one for each processor)\n"                                        \
+    "  --threads N      threads in all (one for each processor)\n"                                 \
+    "  --workers N      processes that share the work and the threads (one for 4 threads)\n"       \
+    "  --memory SIZE    for caches and prompts of all workers, 8G or 500M (80 % of what is "       \
+    "free)\n"                                                                                      \
     "  --kernels NAME   plain, avx2, avx512, avx512vbmi (the best that runs here)\n"               \
     "  --floats         caches of f32 rows, rounded as their codec says but not packed: what\n"    \
     "                   packed ones are checked against; settings that do not pack\n"              \
@@ -42,7 +45,7 @@ const struct command cmd_plan = {
 static int with_config(const struct command *c, int argc, char **argv, bool dry_run)
 {
     struct session_options o = {.db = "kvlab.db", .dry_run = dry_run};
-    const char *limit = NULL, *threads = NULL;
+    const char *limit = NULL, *threads = NULL, *workers = NULL, *memory = NULL;
     struct err e;
     int n, dry = 0, json = 0, retry = 0, reference = 0, floats = 0;
     long value;
@@ -53,6 +56,8 @@ static int with_config(const struct command *c, int argc, char **argv, bool dry_
         {.name = "--model-dir", .value = &o.model_dir},
         {.name = "--limit", .value = &limit},
         {.name = "--threads", .value = &threads},
+        {.name = "--workers", .value = &workers},
+        {.name = "--memory", .value = &memory},
         {.name = "--kernels", .value = &o.kernels},
         {.name = "--floats", .on = &floats},
         {.name = "--reference", .on = &reference},
@@ -73,6 +78,11 @@ static int with_config(const struct command *c, int argc, char **argv, bool dry_
     if (threads && command_int("--threads", threads, 1, 1024, &value, &e))
         return log_failure(&e);
     o.threads = threads ? (int)value : 0;
+    if (workers && command_int("--workers", workers, 1, 1024, &value, &e))
+        return log_failure(&e);
+    o.workers = workers ? (int)value : 0;
+    if (memory && command_size("--memory", memory, &o.memory, &e))
+        return log_failure(&e);
     if (reference || floats)
         o.sets[o.n_sets++] = reference ? "protocol.path=reference" : "protocol.path=floats";
     o.dry_run |= dry;

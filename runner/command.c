@@ -117,6 +117,19 @@ int command_int(const char *flag, const char *value, long min, long max, long *o
     return 0;
 }
 
+int command_size(const char *flag, const char *value, size_t *out, struct err *e)
+{
+    static const char units[] = "KMGT";
+    char *end;
+    double x = strtod(value, &end);
+    const char *unit = *end ? strchr(units, *end) : NULL;
+    double bytes = unit ? x * (double)((size_t)1 << 10 * (unit - units + 1)) : 0;
+    if (end == value || !unit || end[1] || !(bytes >= 1) || bytes > 0x1p60)
+        return err_user(e, "%s is '%s', must be a size above 0 such as 500M or 8G", flag, value);
+    *out = (size_t)bytes;
+    return 0;
+}
+
 /* dir, or its share/kvlab, whichever holds our configs; or NULL. */
 static char *home_below_dup(const char *dir)
 {

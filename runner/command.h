@@ -5,6 +5,8 @@
 #ifndef KVLAB_COMMAND_H
 #define KVLAB_COMMAND_H
 
+#include <stddef.h>
+
 #include "harness/base/err.h"
 
 struct command {
@@ -31,6 +33,9 @@ int command_flags(const struct command *c, int argc, char **argv, const struct f
 
 /* A whole number from a flag's value. */
 int command_int(const char *flag, const char *value, long min, long max, long *out, struct err *e);
+
+/* Bytes: a number above 0 with K, M, G or T behind it, powers of 1024. */
+int command_size(const char *flag, const char *value, size_t *out, struct err *e);
 
 /* Where configs/ lies: KVLAB_HOME, or beside or above the program, or installed. The caller frees.
  */

@@ -1,5 +1,7 @@
 #include "runner/decode.h"
 
+#include <assert.h>
+
 #include "harness/base/clock.h"
 
 void decoded_init(struct decoded *d)
@@ -21,13 +23,6 @@ static bool is_stop(const struct stop_rules *r, int32_t id)
     return false;
 }
 
-static int32_t choose(const struct model *m, const struct stop_rules *r, const float *logits,
-                      size_t n_new)
-{
-    int n_banned = n_new < (size_t)r->min_new ? r->n_ids : 0;
-    return model_argmax(logits, model_get_config(m)->vocab, r->ids, n_banned);
-}
-
 /* Why generation ends after the last token of ids, or NULL. */
 static const char *ended(const struct model *m, const struct stop_rules *r,
                          const struct tokens *ids, const struct kv_cache *cache)
@@ -42,19 +37,55 @@ static const char *ended(const struct model *m, const struct stop_rules *r,
     return NULL;
 }
 
+static void take_token(struct sequence *s, const struct model *m, const float *logits)
+{
+    const struct stop_rules *r = s->rules;
+    int n_banned = s->out.ids.n < (size_t)r->min_new ? r->n_ids : 0;
+    tokens_add(&s->out.ids, model_argmax(logits, model_get_config(m)->vocab, r->ids, n_banned));
+    s->out.stop = ended(m, r, &s->out.ids, s->cache);
+}
+
+void decode_begin(struct sequence *s, const struct model *m, const float *prompt_logits)
+{
+    tokens_reset(&s->out.ids);
+    take_token(s, m, prompt_logits);
+}
+
+static void account(struct sequence *s, int n, double seconds, uint64_t weight_bits)
+{
+    s->out.seconds += seconds / n;
+    s->out.company += n;
+    s->out.weight_bits += weight_bits;
+    s->out.steps++;
+}
+
+void decode_step(struct model *m, struct sequence *const *s, int n, float *logits)
+{
+    struct kv_cache *caches[MODEL_BATCH_MAX];
+    int32_t ids[MODEL_BATCH_MAX];
+    size_t vocab = (size_t)model_get_config(m)->vocab;
+    double start = clock_seconds();
+    uint64_t before = model_weight_bits_read(m);
+    for (int i = 0; i < n; i++) {
+        const struct tokens *t = &s[i]->out.ids;
+        assert(!s[i]->out.stop);
+        caches[i] = s[i]->cache;
+        ids[i] = t->v[t->n - 1];
+    }
+    model_step(m, ids, caches, n, logits);
+    for (int i = 0; i < n; i++)
+        take_token(s[i], m, logits + (size_t)i * vocab);
+    double seconds = clock_seconds() - start;
+    for (int i = 0; i < n; i++)
+        account(s[i], n, seconds, model_weight_bits_read(m) - before);
+}
+
 void decode_greedy(struct model *m, struct kv_cache *cache, const float *prompt_logits,
                    const struct stop_rules *rules, float *logits, struct decoded *out)
 {
-    double start = clock_seconds();
-    uint64_t before = model_weight_bits_read(m);
-    tokens_reset(&out->ids);
-    out->steps = 0;
-    tokens_add(&out->ids, choose(m, rules, prompt_logits, 0));
-    while (!(out->stop = ended(m, rules, &out->ids, cache))) {
-        model_step(m, &out->ids.v[out->ids.n - 1], &cache, 1, logits);
-        out->steps++;
-        tokens_add(&out->ids, choose(m, rules, logits, out->ids.n));
-    }
-    out->seconds = clock_seconds() - start;
-    out->weight_bits = model_weight_bits_read(m) - before;
+    struct sequence s = {cache, rules, *out}, *one = &s;
+    decode_begin(&s, m, prompt_logits);
+    while (!s.out.stop)
+        decode_step(m, &one, 1, logits);
+    *out = s.out;
 }

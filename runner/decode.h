@@ -1,4 +1,7 @@
-/* Greedy decoding of one cache with a task's stop rules. */
+/*
+ * Greedy decoding with a task's stop rules: any number of sequences, each with a cache of its own,
+ * take a step together. What a sequence says does not depend on the others.
+ */
 #ifndef KVLAB_DECODE_H
 #define KVLAB_DECODE_H
 
@@ -16,17 +19,31 @@ struct stop_rules {
 
 struct decoded {
     struct tokens ids; // the stop id, where there was one, is the last
-    const char *stop;  // "eos" (any stop id), "length", "positions"
-    double seconds;    // of the decode steps: all tokens but the first
+    const char *stop;  // "eos" (any stop id), "length", "positions"; NULL: goes on
+    double seconds;    // its share of the steps' time: all tokens but the first
+    int64_t company;   // sequences of its steps, summed, itself included
     int steps;
-    uint64_t weight_bits; // of the model's weights, read by the steps
+    uint64_t weight_bits; // of the model's weights, as its steps read them alone
+};
+
+/* One answer in the making. cache and rules are borrowed. */
+struct sequence {
+    struct kv_cache *cache;
+    const struct stop_rules *rules;
+    struct decoded out;
 };
 
 void decoded_init(struct decoded *d);
 void decoded_release(struct decoded *d);
 
-/* prompt_logits [vocab]: of the prompt's last token, from the prefill that cache was made from.
- * logits [vocab] is room for the steps. */
+/* The first token, from prompt_logits [vocab]: of the prompt's last token, from the prefill that
+ * the cache was made from. s->out is initialised; its stop says whether that was all. */
+void decode_begin(struct sequence *s, const struct model *m, const float *prompt_logits);
+
+/* One step for n sequences that go on. logits: room for [n][vocab]. */
+void decode_step(struct model *m, struct sequence *const *s, int n, float *logits);
+
+/* One sequence to its end. logits [vocab] is room for the steps. */
 void decode_greedy(struct model *m, struct kv_cache *cache, const float *prompt_logits,
                    const struct stop_rules *rules, float *logits, struct decoded *out);
 

@@ -209,6 +209,11 @@ int plan_try(struct plan *p, struct store *s, int threads, struct store_counts *
     return rc;
 }
 
+void plan_set_threads(struct plan *p, int threads)
+{
+    model_set_threads(p->model, threads);
+}
+
 void plan_describe(const struct plan *p, struct buf *out)
 {
     const struct experiment *x = p->x;

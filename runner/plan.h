@@ -43,6 +43,9 @@ int plan_store(struct plan *p, struct store *s, int threads, struct err *e);
  * is stored. */
 int plan_try(struct plan *p, struct store *s, int threads, struct store_counts *out, struct err *e);
 
+/* Threads of the models, see model_set_threads. */
+void plan_set_threads(struct plan *p, int threads);
+
 /* What will run, for a person: models, settings, tasks, items, prefill classes. */
 void plan_describe(const struct plan *p, struct buf *out);
 void plan_describe_json(const struct plan *p, const struct store_counts *counts, struct buf *out);

@@ -19,7 +19,7 @@ struct session {
     struct model *model;
     struct plan plan;
     struct store *store;
-    struct work_result result;
+    struct crew_result result;
 };
 
 int session_threads(int asked)
@@ -31,7 +31,7 @@ int session_threads(int asked)
 static int open_model(struct session *s, struct err *e)
 {
     struct model_options m = {
-        .threads = session_threads(s->o->threads),
+        .threads = 1, // until the workers are there
         .reference = s->x.protocol.path == PATH_REFERENCE,
         .floats = s->x.protocol.path == PATH_FLOATS,
         .kernels = s->o->kernels,
@@ -91,7 +91,8 @@ static int work(struct session *s, struct err *e)
 {
     struct buf b;
     char span[32];
-    double start = clock_seconds();
+    struct crew_options crew = {s->o->db, s->o->workers, session_threads(s->o->threads),
+                                s->o->memory};
     if (store_open(s->o->db, STORE_CREATE, &s->store, e) ||
         plan_store(&s->plan, s->store, session_threads(s->o->threads), e))
         return -1;
@@ -102,11 +103,14 @@ static int work(struct session *s, struct err *e)
     log_note("%sdatabase    %s, %lld of %lld items are new", b.s, s->o->db,
              (long long)s->plan.planned_now, (long long)s->plan.jobs);
     buf_release(&b);
-    if (work_run(&s->plan, s->store, &s->result, e))
+    const struct crew_result *r = &s->result;
+    if (crew_run(&s->plan, s->store, &crew, &s->result, e))
         return -1;
-    log_note("%lld items done, %lld failed in %s, peak memory %.0f MiB", (long long)s->result.done,
-             (long long)s->result.failed, clock_span(span, clock_seconds() - start),
-             (double)mem_peak() / 0x1p20);
+    log_note(
+        "%lld items done, %lld failed in %s; %.0f prompt and %.0f new tokens/s, largest worker "
+        "%.0f MiB",
+        (long long)r->done, (long long)r->failed, clock_span(span, r->seconds),
+        r->prefill_tokens / r->seconds, r->decode_tokens / r->seconds, (double)r->peak / 0x1p20);
     return 0;
 }
 

@@ -4,7 +4,7 @@
 #ifndef KVLAB_SESSION_H
 #define KVLAB_SESSION_H
 
-#include "runner/work.h"
+#include "runner/crew.h"
 
 enum { SETS_MAX = 64 };
 
@@ -15,8 +15,9 @@ struct session_options {
     const char *model_dir; // NULL: the model's own
     const char *sets[SETS_MAX];
     int n_sets;
-    int limit, threads;  // 0: no limit; all processors
-    const char *kernels; // NULL: the best
+    int limit, threads, workers; // 0: no limit; all processors; as fits the machine
+    size_t memory;               // bytes, 0: most of what is free
+    const char *kernels;         // NULL: the best
     bool dry_run, json, retry;
 };
 

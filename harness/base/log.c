@@ -68,10 +68,9 @@ int log_failure(const struct err *e)
     return (int)e->class;
 }
 
-void progress_start(struct progress *p, const char *unit, double total, double done)
+void progress_start(struct progress *p, double total, double done)
 {
-    *p = (struct progress){
-        .unit = unit, .total = total, .done = done, .first = done, .start = clock_seconds()};
+    *p = (struct progress){.total = total, .done = done, .first = done, .start = clock_seconds()};
 }
 
 static void draw(struct progress *p, const char *detail, bool terminal)
@@ -81,9 +80,9 @@ static void draw(struct progress *p, const char *detail, bool terminal)
     clock_span(spent, t);
     if (p->done > p->first)
         clock_span(left, t * (p->total - p->done) / (p->done - p->first));
-    fprintf(stderr, "%s%3.0f %%  %s spent, %s left  %.0f of %.0f %s  %s%s", terminal ? "\r" : "",
-            p->total > 0 ? 100 * p->done / p->total : 100, spent, left, p->done, p->total, p->unit,
-            detail, terminal ? "\033[K" : "\n");
+    fprintf(stderr, "%s%3.0f %%  %s spent, %s left  %s%s", terminal ? "\r" : "",
+            p->total > 0 ? 100 * p->done / p->total : 100, spent, left, detail,
+            terminal ? "\033[K" : "\n");
     fflush(stderr);
     line_open = terminal;
     p->drawn = true;

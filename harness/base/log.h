@@ -21,16 +21,15 @@ void log_warn(const char *fmt, ...) ERR_PRINTF(1, 2);    // always; says what to
 /* "kvlab: message" for a person, and the exit code of its class. */
 int log_failure(const struct err *e);
 
-/* Work of `total` units (seconds of estimated work, items, ...). */
+/* Work of `total` units of cost, of which `done` are done when it begins. */
 struct progress {
-    const char *unit;
     double total, done, start, last;
     double first; // done when it began: the rate is of what came after
     bool drawn;
 };
 
-void progress_start(struct progress *p, const char *unit, double total, double done);
-/* detail: what is being worked on now. */
+void progress_start(struct progress *p, double total, double done);
+/* detail: what is done, and what is being worked on. */
 void progress_step(struct progress *p, double done, const char *detail);
 void progress_end(struct progress *p);
 

@@ -63,9 +63,7 @@ static float *rows_new(int width)
 static void open_buffers(struct model *m)
 {
     const struct model_config *c = &m->config;
-    int width = c->n_heads * c->head_dim, widest = c->hidden;
-    widest = width > widest ? width : widest;
-    widest = c->mlp > widest ? c->mlp : widest;
+    int width = c->n_heads * c->head_dim;
     m->step_x = rows_new(c->hidden);
     m->normed = rows_new(c->hidden);
     m->q = rows_new(width);
@@ -75,6 +73,14 @@ static void open_buffers(struct model *m)
     m->gate = rows_new(c->mlp);
     m->up = rows_new(c->mlp);
     m->positions = xcalloc(MODEL_BATCH_MAX, sizeof *m->positions);
+}
+
+static void open_gemm(struct model *m)
+{
+    const struct model_config *c = &m->config;
+    int width = c->n_heads * c->head_dim, widest = c->hidden;
+    widest = width > widest ? width : widest;
+    widest = c->mlp > widest ? c->mlp : widest;
     gemm_init(&m->gemm, m->engine.pool, m->engine.kernels, m->engine.plain, widest);
 }
 
@@ -101,6 +107,7 @@ static void open_rest(struct model *m, const struct model_options *o)
         c->max_positions = o->max_positions;
     fill_rope(m, c->rope_factor);
     open_buffers(m);
+    open_gemm(m);
 }
 
 struct model *model_open_bare(const char *dir, const struct model_options *o, struct err *e)
@@ -161,6 +168,16 @@ void model_close(struct model *m)
     free(m->sets);
     weights_close(m->weights);
     free(m);
+}
+
+void model_set_threads(struct model *m, int threads)
+{
+    uint64_t bits_read = m->gemm.bits_read;
+    gemm_release(&m->gemm);
+    pool_free(m->engine.pool);
+    m->engine.pool = pool_new(threads);
+    open_gemm(m);
+    m->gemm.bits_read = bits_read;
 }
 
 const struct model_config *model_get_config(const struct model *m)

@@ -38,6 +38,10 @@ struct model *model_open_random(const struct model_config *c, uint64_t seed, enu
                                 const struct model_options *o, struct err *e);
 void model_close(struct model *m);
 
+/* Threads of all that follows. With one there are no threads but the caller: then the process may
+ * fork, and both sides go on with the same mapped weights. */
+void model_set_threads(struct model *m, int threads);
+
 const struct model_config *model_get_config(const struct model *m);
 const struct tokenizer *model_get_tokenizer(const struct model *m); // NULL when bare
 const struct kv_shape *model_shape(const struct model *m);

@@ -5,7 +5,9 @@
 #include "harness/base/mem.h"
 #include "harness/store/store_int.h"
 
-enum { CRASHES_MAX = 2 }; // then a job is not tried again: the first time another one may have done it
+enum {
+    CRASHES_MAX = 2
+}; // then a job is not tried again: the first time another one may have done it
 
 /* Owners of running jobs of an experiment (0: of all) and how many each has. They are few; a
  * statement is not changed under its own reading. */

@@ -1,0 +1,306 @@
+#define _GNU_SOURCE
+#include "runner/crew.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "harness/base/clock.h"
+#include "harness/base/log.h"
+#include "harness/base/mem.h"
+#include "runner/crew_progress.h"
+#include "runner/worker.h"
+
+/* Workers that die one after the other without anything finished in between: something is wrong. */
+enum { DEATHS_MAX = 5 };
+static const double memory_share = 0.8; // of what is free
+
+static volatile sig_atomic_t stop_asked;
+
+static void ask_stop(int number)
+{
+    (void)number;
+    stop_asked = 1;
+    worker_ask_stop();
+}
+
+static void catch_signals(bool on)
+{
+    /* SA_RESETHAND: a second signal has its usual effect. */
+    struct sigaction a = {.sa_handler = on ? ask_stop : SIG_DFL};
+    a.sa_flags = on ? (int)SA_RESETHAND : 0;
+    sigaction(SIGINT, &a, NULL);
+    sigaction(SIGTERM, &a, NULL);
+}
+
+struct member {
+    pid_t pid; // 0: nobody
+    char owner[STORE_OWNER_MAX];
+};
+
+struct crew {
+    struct plan *plan;
+    struct store *store;
+    struct crew_options o; // with nothing left to choose
+    struct crew_result *result;
+    struct crew_progress progress;
+    struct member *members; // [o.workers]
+    int alive, deaths;      // deaths: since something was last finished
+    int news[2];
+    bool told_stop;
+    struct err failure; // the first that a worker had
+};
+
+/* ---- workers ---- */
+
+/* In the child. */
+static _Noreturn void be_worker(struct crew *c, int place, pid_t parent)
+{
+    prctl(PR_SET_PDEATHSIG, SIGTERM);
+    signal(SIGPIPE, SIG_IGN);
+    if (getppid() != parent || stop_asked)
+        _exit(0);
+    struct worker_options w = {
+        .plan = c->plan,
+        .db = c->o.db,
+        .place = place,
+        .threads = c->o.threads / c->o.workers > 0 ? c->o.threads / c->o.workers : 1,
+        .memory = c->o.memory / (size_t)c->o.workers,
+        .news = c->news[1],
+    };
+    _exit(worker_run(&w));
+}
+
+static int start_worker(struct crew *c, int place, struct err *e)
+{
+    struct member *m = &c->members[place];
+    pid_t parent = getpid();
+    fflush(NULL);
+    m->pid = fork();
+    if (m->pid < 0) {
+        m->pid = 0;
+        return err_system(e, "cannot start a worker: %s", strerror(errno));
+    }
+    if (m->pid == 0)
+        be_worker(c, place, parent);
+    store_owner_of((long)m->pid, m->owner);
+    c->alive++;
+    return 0;
+}
+
+/* Groups that are ready, counted up to what matters here. */
+static int start_workers(struct crew *c, int most, struct err *e)
+{
+    for (int i = 0; i < c->o.workers && c->alive < most; i++)
+        if (!c->members[i].pid && start_worker(c, i, e))
+            return -1;
+    return 0;
+}
+
+static bool is_crash(int number)
+{
+    return number == SIGSEGV || number == SIGBUS || number == SIGABRT || number == SIGFPE ||
+           number == SIGILL || number == SIGSYS;
+}
+
+/* One that was killed, or crashed: its jobs go to others, and so does its place. */
+static int bury(struct crew *c, int place, int number, struct err *e)
+{
+    char why[160];
+    int64_t failed;
+    bool crash = is_crash(number);
+    snprintf(why, sizeof why, "a worker crashed twice at it (signal %d, %s)", number,
+             strsignal(number));
+    if (store_bury(c->store, c->members[place].owner, crash ? why : NULL, c->plan->build, &failed,
+                   e))
+        return -1;
+    if (!stop_asked)
+        log_warn("worker %d died (signal %d, %s); its items are done again%s", place + 1, number,
+                 strsignal(number), crash ? ", each group alone" : "");
+    c->result->failed += failed;
+    if (++c->deaths >= DEATHS_MAX)
+        return err_system(e, "%d workers died one after the other with nothing finished in "
+                             "between, the last by signal %d (%s); %s",
+                          c->deaths, number, strsignal(number),
+                          number == SIGKILL ? "out of memory? --memory sets a limit"
+                                            : "what is done is kept");
+    return stop_asked ? 0 : start_worker(c, place, e);
+}
+
+static int reap(struct crew *c, pid_t pid, int status, const struct rusage *use, struct err *e)
+{
+    size_t peak = (size_t)use->ru_maxrss * 1024;
+    c->result->peak = peak > c->result->peak ? peak : c->result->peak;
+    for (int i = 0; i < c->o.workers; i++) {
+        if (c->members[i].pid != pid)
+            continue;
+        c->members[i].pid = 0;
+        c->alive--;
+        return WIFSIGNALED(status) ? bury(c, i, WTERMSIG(status), e) : 0;
+    }
+    return 0;
+}
+
+static int reap_all(struct crew *c, struct err *e)
+{
+    struct rusage use;
+    int status, rc = 0;
+    pid_t pid;
+    while (!rc && (pid = wait4(-1, &status, WNOHANG, &use)) > 0)
+        rc = reap(c, pid, status, &use, e);
+    return rc;
+}
+
+static void tell_workers(struct crew *c, int number)
+{
+    for (int i = 0; i < c->o.workers; i++)
+        if (c->members[i].pid)
+            kill(c->members[i].pid, number);
+}
+
+/* ---- news ---- */
+
+static void take_news(struct crew *c, const struct news *n)
+{
+    if (n->kind == NEWS_WARN)
+        log_warn("%s", n->text);
+    if (n->kind == NEWS_FAILURE && c->failure.class == ERR_NONE) {
+        c->failure.class = n->class;
+        snprintf(c->failure.msg, sizeof c->failure.msg, "%.511s", n->text);
+        tell_workers(c, SIGTERM);
+    }
+    if (n->kind != NEWS_WORK)
+        return;
+    c->result->done += n->done;
+    c->result->failed += n->failed;
+    c->result->prefill_tokens += n->prefill_tokens;
+    c->result->decode_tokens += n->decode_tokens;
+    if (n->done + n->failed)
+        c->deaths = 0;
+    crew_progress_take(&c->progress, n);
+}
+
+static void listen_for(struct crew *c, int ms)
+{
+    struct news n;
+    struct pollfd f = {.fd = c->news[0], .events = POLLIN};
+    if (poll(&f, 1, ms) > 0)
+        while (news_receive(c->news[0], &n))
+            take_news(c, &n);
+    crew_progress_show(&c->progress);
+}
+
+/* Until no worker is left. */
+static int watch(struct crew *c, struct err *e)
+{
+    while (c->alive) {
+        listen_for(c, 100);
+        if (stop_asked && !c->told_stop) {
+            c->told_stop = true;
+            log_note("stopping: what is at work may end within seconds, the rest is given back; "
+                     "again to stop at once");
+            tell_workers(c, SIGTERM);
+        }
+        if (reap_all(c, e))
+            return -1;
+    }
+    listen_for(c, 0);
+    if (c->failure.class == ERR_NONE)
+        return 0;
+    *e = c->failure;
+    return -1;
+}
+
+/* ---- the whole ---- */
+
+/* Another program has claimed what is left: it is waited for, a second at a time. 1: something is
+ * ready; 0: nothing is left to wait for. */
+static int wait_for_others(struct crew *c, struct err *e)
+{
+    bool told = false;
+    for (;;) {
+        struct store_counts n;
+        int64_t here;
+        if (store_reclaim(c->store, false, NULL, e) ||
+            store_count(c->store, c->plan->experiment, &n, e) ||
+            store_count_others(c->store, c->plan->experiment, &here, &c->result->elsewhere, e))
+            return -1;
+        if (stop_asked || n.ready || !here)
+            return !stop_asked && n.ready > 0;
+        if (!told)
+            log_note("waiting for %lld items that another kvlab is at", (long long)here);
+        told = true;
+        sleep(1); // a signal ends it
+    }
+}
+
+static int run_all(struct crew *c, struct err *e)
+{
+    int rc;
+    while ((rc = wait_for_others(c, e)) > 0) {
+        struct store_counts n;
+        if (store_count(c->store, c->plan->experiment, &n, e))
+            return -1;
+        int most = n.ready < c->o.workers ? (int)n.ready : c->o.workers;
+        if (start_workers(c, most, e) || watch(c, e))
+            return -1;
+    }
+    return rc;
+}
+
+/* A worker's threads share its prompts and caches; more workers take more memory. */
+static int default_workers(int threads)
+{
+    enum { THREADS_EACH = 4 };
+    return threads > THREADS_EACH ? threads / THREADS_EACH : 1;
+}
+
+static void choose(struct crew *c, const struct crew_options *o)
+{
+    c->o = *o;
+    c->o.threads = o->threads ? o->threads : (int)sysconf(_SC_NPROCESSORS_ONLN);
+    c->o.workers = o->workers ? o->workers : default_workers(c->o.threads);
+    if (!o->memory)
+        c->o.memory = (size_t)((double)mem_available() * memory_share);
+}
+
+static void end_crew(struct crew *c)
+{
+    int status;
+    tell_workers(c, SIGTERM); // after an error: the others end, too
+    for (int i = 0; i < c->o.workers; i++)
+        if (c->members[i].pid)
+            waitpid(c->members[i].pid, &status, 0);
+    close(c->news[0]);
+    close(c->news[1]);
+    crew_progress_end(&c->progress);
+    free(c->members);
+}
+
+int crew_run(struct plan *p, struct store *s, const struct crew_options *o,
+             struct crew_result *out, struct err *e)
+{
+    struct crew c = {.plan = p, .store = s, .result = out};
+    double start = clock_seconds();
+    *out = (struct crew_result){0};
+    choose(&c, o);
+    if (store_reclaim(s, false, NULL, e) || crew_progress_open(&c.progress, p, s, e) ||
+        news_open(c.news, e))
+        return -1;
+    c.members = xcalloc((size_t)c.o.workers, sizeof *c.members);
+    stop_asked = 0;
+    catch_signals(true);
+    int rc = run_all(&c, e);
+    end_crew(&c);
+    catch_signals(false);
+    out->interrupted = stop_asked;
+    out->seconds = clock_seconds() - start;
+    return rc;
+}

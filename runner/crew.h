@@ -1,0 +1,37 @@
+/*
+ * The processes that work on a plan: workers are forked, watched, replaced when they die; their news
+ * become progress and totals.
+ *
+ * The weights are mapped before and shared. A worker that is killed costs what it was at: its jobs
+ * are ready again, and another worker takes its place. One that crashes (a signal that says so)
+ * leaves a mark on its jobs: they are tried once more, each group alone, and fail when that crashes
+ * too. Where another program works on the same jobs, the crew waits for it, and takes over when it
+ * dies.
+ *
+ * Ctrl-C (SIGINT, SIGTERM): workers claim no more, go on for some seconds with what is at work, and
+ * give the rest back. A second one ends all at once; what was at work is ready again next time.
+ */
+#ifndef KVLAB_CREW_H
+#define KVLAB_CREW_H
+
+#include "runner/plan.h"
+
+struct crew_options {
+    const char *db;
+    int workers, threads; // 0: as fits the machine; threads in all
+    size_t memory;        // bytes for caches and prompts of all workers; 0: most of what is free
+};
+
+struct crew_result {
+    int64_t done, failed; // by this call
+    int64_t elsewhere;    // jobs that other machines are at
+    bool interrupted;
+    double prefill_tokens, decode_tokens, seconds;
+    size_t peak; // bytes of the largest worker
+};
+
+/* The store stays the caller's; workers open their own. */
+int crew_run(struct plan *p, struct store *s, const struct crew_options *o,
+             struct crew_result *out, struct err *e);
+
+#endif

@@ -1,0 +1,259 @@
+#include "runner/group.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "harness/base/clock.h"
+#include "harness/base/mem.h"
+
+/* ---- what it is of ---- */
+
+static int find_task(struct group *g, const struct plan *p, struct err *e)
+{
+    const struct store_claim *c = &g->claim;
+    for (int t = 0; t < p->x->n_tasks && !g->task; t++)
+        if (p->tasks[t].id == c->task)
+            g->task = &p->tasks[t];
+    if (!g->task || (size_t)c->sample_index >= g->task->samples.n ||
+        strcmp(g->task->samples.list[c->sample_index].hash, c->sample_hash))
+        return err_system(e, "a job of sample %s[%d] is not of this plan",
+                          g->task ? g->task->task->name : "?", c->sample_index);
+    g->sample = &g->task->samples.list[c->sample_index];
+    return 0;
+}
+
+static int find_settings(struct group *g, const struct plan *p, struct err *e)
+{
+    for (int i = 0; i < g->claim.n; i++) {
+        for (int k = 0; k < p->x->n_settings; k++)
+            if (p->setting_ids[k] == g->claim.jobs[i].setting)
+                g->settings[i] = &p->x->settings[k];
+        if (!g->settings[i])
+            return err_system(e, "job %lld has a setting that is not of this plan",
+                              (long long)g->claim.jobs[i].job);
+    }
+    g->weights = &g->settings[0]->weights;
+    return 0;
+}
+
+int group_open(struct group **out, const struct plan *p, struct store_claim *claim, struct err *e)
+{
+    struct group *g = xcalloc(1, sizeof *g);
+    g->claim = *claim;
+    *claim = (struct store_claim){0};
+    g->settings = xcalloc((size_t)g->claim.n, sizeof *g->settings);
+    tokens_init(&g->prompt.ids);
+    g->model = p->model;
+    if (find_task(g, p, e) || find_settings(g, p, e)) {
+        group_free(g);
+        return -1;
+    }
+    *out = g;
+    return 0;
+}
+
+void group_free(struct group *g)
+{
+    if (!g)
+        return;
+    for (int i = 0; g->sequences && i < g->claim.n; i++) {
+        kv_cache_free(g->sequences[i].cache);
+        decoded_release(&g->sequences[i].out);
+    }
+    free(g->sequences);
+    free(g->settings);
+    tokens_release(&g->prompt.ids);
+    store_claim_free(&g->claim);
+    free(g);
+}
+
+/* ---- its prompt ---- */
+
+int group_prompt(struct group *g, const struct plan *p, struct err *e)
+{
+    const struct protocol *protocol = &p->x->protocol;
+    const struct task *task = g->task->task->task;
+    struct buf filled;
+    buf_init(&filled);
+    int rc = task_prompt_fill(&g->task->prompt, g->sample, &filled, e);
+    if (!rc)
+        rc = protocol_prompt(protocol, &p->x->model, task, model_get_tokenizer(g->model),
+                             text_buf(&filled), &g->prompt, e);
+    buf_release(&filled);
+    if (!rc)
+        rc = protocol_stop_rules(protocol, task, g->model, g->task->prompt.max_new_tokens,
+                                 &g->rules, e);
+    int most = model_get_config(g->model)->max_positions;
+    if (!rc && g->prompt.ids.n >= (size_t)most)
+        rc = err_item(e, "prompt has %zu tokens, the model has %d positions", g->prompt.ids.n,
+                      most);
+    return rc;
+}
+
+static int room_of(const struct group *g)
+{
+    return (int)g->prompt.ids.n + g->rules.max_new;
+}
+
+size_t group_cache_bytes(const struct group *g, int setting)
+{
+    return kv_cache_bytes(&g->settings[setting]->chain, model_shape(g->model),
+                          model_engine(g->model), room_of(g));
+}
+
+/* One layer's rows, a copy for each thread, and the activations. */
+size_t group_bytes(const struct group *g, int n)
+{
+    const struct kv_shape *s = model_shape(g->model);
+    size_t tokens = g->prompt.ids.n, sum = 0;
+    size_t row = (size_t)s->n_kv_heads * (size_t)s->head_dim * 2 * sizeof(float);
+    for (int i = 0; i < n; i++)
+        sum += group_cache_bytes(g, i);
+    sum += tokens * row * (size_t)(1 + pool_threads(model_engine(g->model)->pool));
+    return sum + tokens * (size_t)model_get_config(g->model)->hidden * sizeof(float);
+}
+
+static void open_sequences(struct group *g, struct kv_cache **caches)
+{
+    g->sequences = xcalloc((size_t)g->claim.n, sizeof *g->sequences);
+    for (int i = 0; i < g->claim.n; i++) {
+        caches[i] = kv_cache_new(&g->settings[i]->chain, model_shape(g->model),
+                                 model_engine(g->model), room_of(g));
+        g->sequences[i] = (struct sequence){.cache = caches[i], .rules = &g->rules};
+        decoded_init(&g->sequences[i].out);
+    }
+}
+
+int group_prefill(struct group *g, struct err *e)
+{
+    struct model *m = g->model;
+    int n = (int)g->prompt.ids.n;
+    if (model_use_weights(m, g->weights, e))
+        return -1;
+    double start = clock_seconds();
+    struct kv_cache **caches = xcalloc((size_t)g->claim.n, sizeof *caches);
+    float *logits = xmalloc((size_t)model_get_config(m)->vocab * sizeof *logits);
+    open_sequences(g, caches);
+    struct kv_prefill *p =
+        kv_prefill_new(model_engine(m), model_shape(m), caches, g->claim.n, n);
+    model_prefill(m, g->prompt.ids.v, n, p, logits);
+    kv_prefill_free(p);
+    g->prefill_seconds = clock_seconds() - start;
+    for (int i = 0; i < g->claim.n; i++)
+        decode_begin(&g->sequences[i], m, logits);
+    g->going = g->claim.n;
+    free(logits);
+    free(caches);
+    return 0;
+}
+
+/* ---- what came of it ---- */
+
+void group_name(const struct group *g, struct buf *out)
+{
+    buf_printf(out, "%s[%d]", g->task->task->name, g->claim.sample_index);
+}
+
+static const char *stop_name(const struct model *m, const struct decoded *d)
+{
+    const struct model_config *c = model_get_config(m);
+    if (strcmp(d->stop, "eos"))
+        return d->stop;
+    for (int i = 0; i < c->n_eos; i++)
+        if (c->eos[i] == d->ids.v[d->ids.n - 1])
+            return "eos";
+    return "newline";
+}
+
+static void put_prompt(struct letter *l, const struct group *g)
+{
+    if (!g->prompt.ids.n)
+        return;
+    l->result.prompt_tokens = (int)g->prompt.ids.n;
+    l->result.prompt_tokens_before_cut = g->prompt.tokens_before_cut;
+}
+
+static void put_decoded(struct letter *l, const struct group *g, const struct decoded *d)
+{
+    struct store_result *r = &l->result;
+    for (size_t t = 0; t < d->ids.n; t++)
+        buf_printf(&l->ids, "%s%d", t ? " " : "", (int)d->ids.v[t]);
+    r->new_tokens = (int)d->ids.n;
+    r->stop = stop_name(g->model, d);
+    r->new_ids = l->ids.s;
+    r->prefill_seconds = g->prefill_seconds;
+    r->shared_tokens = g->shared_tokens;
+    r->decode_seconds = d->seconds;
+    if (d->steps)
+        r->decode_batch = (double)d->company / d->steps;
+}
+
+static void put_ledger(struct letter *l, const struct group *g, const struct sequence *s)
+{
+    struct kv_ledger all;
+    struct store_result *r = &l->result;
+    kv_cache_ledger(s->cache, &all);
+    r->kv_bytes = (int64_t)((kv_ledger_sum(all.held) + 7) / 8);
+    r->kv_full_bytes = (int64_t)(all.full / 8);
+    r->kv_basis = "held";
+    r->kv_read_bytes = (int64_t)((kv_ledger_sum(all.read) + 7) / 8);
+    r->kv_read_full_bytes = (int64_t)(all.read_full / 8);
+    r->ledger = l->ledger;
+    r->n_ledger =
+        ledger_rows(&all, model_weight_bits(g->model) / 8, s->out.weight_bits / 8, l->ledger);
+}
+
+static void put_score(struct letter *l, const struct group *g, struct buf *warning)
+{
+    const struct metric *m = g->task->metric;
+    const struct sample *s = g->sample;
+    struct err why;
+    if (!m)
+        return;
+    l->score = (struct store_score){m->name, m->version, 0};
+    l->scored = !metric_item(m, l->result.prediction, g->task->task->task->first_line, s->answers,
+                             s->n_answers, s->classes, s->n_classes, &l->score.value, &why);
+    if (l->scored)
+        return;
+    group_name(g, warning);
+    buf_printf(warning, ": no score: %s", why.msg);
+}
+
+static void close_sequence(struct group *g, int i)
+{
+    kv_cache_free(g->sequences[i].cache);
+    g->sequences[i].cache = NULL;
+    decoded_release(&g->sequences[i].out);
+    g->going--;
+}
+
+struct letter *group_finish(struct group *g, int i, struct buf *warning)
+{
+    struct letter *l = letter_new(g->claim.jobs[i].job);
+    struct sequence *s = &g->sequences[i];
+    struct err why;
+    put_prompt(l, g);
+    put_decoded(l, g, &s->out);
+    put_ledger(l, g, s);
+    if (tokenizer_decode(model_get_tokenizer(g->model), s->out.ids.v, s->out.ids.n, &l->text,
+                         &why)) {
+        buf_reset(&l->text);
+        buf_str(&l->text, why.msg);
+        l->result.error = l->text.s;
+    } else {
+        l->result.prediction = text_buf(&l->text);
+        put_score(l, g, warning);
+    }
+    close_sequence(g, i);
+    return l;
+}
+
+struct letter *group_fail(struct group *g, int i, const struct err *why)
+{
+    struct letter *l = letter_new(g->claim.jobs[i].job);
+    put_prompt(l, g);
+    group_name(g, &l->text);
+    buf_printf(&l->text, ": %s", why->msg);
+    l->result.error = l->text.s;
+    return l;
+}

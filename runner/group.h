@@ -1,0 +1,49 @@
+/*
+ * A claimed group at work: one sample under one prefill class, and the settings that share its
+ * prefill. Its prompt is read once; then each setting is a sequence of its own.
+ */
+#ifndef KVLAB_GROUP_H
+#define KVLAB_GROUP_H
+
+#include "runner/outbox.h"
+#include "runner/plan.h"
+
+struct group {
+    struct store_claim claim; // owned
+    int variant;              // of the plan
+    struct model *model;      // borrowed, as all that follows
+    const struct plan_task *task;
+    const struct sample *sample;
+    const struct quant_format *weights;   // of all its settings: part of the prefill class
+    const struct exp_setting **settings;  // [claim.n], of the claim's jobs, in order; owned
+    struct prompt prompt;
+    struct stop_rules rules;
+    struct sequence *sequences; // [claim.n], once it has been read
+    int going;                  // sequences that are not finished
+    double prefill_seconds;
+    int shared_tokens; // of the prompt: read for an earlier one
+};
+
+/* Takes the claim over. ERR_SYSTEM when it is of no part of this plan. */
+int group_open(struct group **out, const struct plan *p, struct store_claim *claim, struct err *e);
+void group_free(struct group *g); // NULL is fine
+
+/* The prompt's ids and when answers end. ERR_ITEM: this sample cannot be asked so. */
+int group_prompt(struct group *g, const struct plan *p, struct err *e);
+
+/* Bytes to read the prompt for the first n settings, and of what stays: their caches. */
+size_t group_bytes(const struct group *g, int n);
+size_t group_cache_bytes(const struct group *g, int setting);
+
+/* Reads the prompt and begins all sequences. ERR_ITEM: no memory for the weights. */
+int group_prefill(struct group *g, struct err *e);
+
+/* "mini_code[3]" */
+void group_name(const struct group *g, struct buf *out);
+
+/* Setting i's answer is complete: scored, and its cache freed. */
+struct letter *group_finish(struct group *g, int i, struct buf *warning);
+/* Setting i failed for this reason. */
+struct letter *group_fail(struct group *g, int i, const struct err *why);
+
+#endif
