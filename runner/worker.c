@@ -152,8 +152,8 @@ static int cut_to_memory(struct worker *w, struct group *g, struct err *why, str
         n--;
     size_t need = group_bytes(g, n);
     if (need > w->o->memory) {
-        err_item(why, "prompt of %zu tokens needs %.2f GiB for its cache, %.2f GiB are allowed",
-                 g->prompt.ids.n, (double)need / 0x1p30, (double)w->o->memory / 0x1p30);
+        err_item(why, "prompt of %zu tokens needs %.1f MiB for its cache, %.1f MiB are allowed",
+                 g->prompt.ids.n, (double)need / 0x1p20, (double)w->o->memory / 0x1p20);
         return 1;
     }
     return n < g->claim.n ? store_unclaim_from(w->store, &g->claim, n, e) : 0;

@@ -1,0 +1,124 @@
+#!/bin/bash
+# What a result does not depend on: the settings beside it, the batch, workers, threads, memory,
+# being killed, a second run on the same database. Prints TAP. KVLAB_KILLS: how often to kill.
+set -u
+here=$(dirname "$0")
+# shellcheck source=tests/cli/lib.sh
+source "$here/lib.sh"
+KVLAB=${KVLAB:-./kvlab}
+kills=${KVLAB_KILLS:-6}
+
+cat >sweep.json <<'E'
+{"name": "sweep", "model": "mini", "samples": 3, "data": {"seed": 7, "words": 260},
+ "tasks": ["mini_doc_qa", {"name": "mini_report", "words": 330}, "mini_code"],
+ "settings": [{"name": "full", "chain": ["full"]},
+              {"name": "q8", "chain": ["q8"]},
+              {"name": "kvo", "chain": [{"kvo": {"window": 32, "token_budget": 64}}]},
+              {"name": "kvo 4", "chain": [{"kvo": {"window": 32, "token_budget": 64, "key_bits": 4}}]},
+              {"name": "kvo 24", "chain": [{"kvo": {"window": 32, "token_budget": 24}}]},
+              {"name": "w4", "chain": ["full"], "weights": {"bits": 4, "group": 64}}]}
+E
+
+# Everything of a result but times and who computed it: tokens, scores, bytes by class.
+results() { # DB
+    sqlite3 "$1" "SELECT t.name, j.sample_index, c.name, j.state, j.new_ids, j.prediction, s.value, j.stop,
+            j.prompt_tokens, j.kv_bytes, j.kv_read_bytes,
+            (SELECT group_concat(class || ':' || held_bytes || ':' || read_bytes || ':' || written_bytes)
+               FROM (SELECT * FROM ledger l WHERE l.job = j.id ORDER BY class))
+        FROM job j JOIN run r ON r.id = j.run JOIN setting c ON c.id = r.setting JOIN task t ON t.id = j.task
+        LEFT JOIN score s ON s.job = j.id ORDER BY 1, 2, 3"
+}
+sound() { # DB: nothing doubled, nothing lost, nothing left behind
+    sqlite3 "$1" "SELECT count(*), count(DISTINCT identity), total(state = 'done'), total(state = 'running'),
+        (SELECT count(*) FROM (SELECT job FROM score GROUP BY job)), (SELECT count(*) FROM pragma_foreign_key_check),
+        (SELECT * FROM pragma_integrity_check) FROM job"
+}
+go() { # DB ARGS
+    local db=$1
+    shift
+    "$KVLAB" run sweep.json --db "$db" "$@" >out 2>err
+}
+
+go all.db
+is "six settings in three classes, together" 0 $?
+results all.db >want
+is "all items are there and sound" "54|54|54.0|0.0|54|0|ok" "$(sound all.db)"
+is "sequences took steps together" 1 "$(sqlite3 all.db "SELECT max(decode_batch) > 4 FROM item")"
+
+# ---- each setting alone ----
+for name in full q8 kvo "kvo 4" "kvo 24" w4; do
+    only=$(sed -n "s/.*\({\"name\": \"$name\", .*}\)[],].*/\1/p" sweep.json)
+    go alone.db --set "settings=[$only]"
+    is "$name runs alone" 0 $?
+done
+results alone.db >got
+is "alone every setting has the same tokens, scores and bytes" "$(cat want)" "$(cat got)"
+
+# ---- workers, threads, memory ----
+go w.db --workers 3 --threads 3
+results w.db >got
+is "three workers give the same" "$(cat want)" "$(cat got)"
+go m.db --workers 1 --threads 1 --memory 3M
+is "little memory is enough" 0 $?
+results m.db >got
+is "and gives the same, with groups cut" "$(cat want)" "$(cat got)"
+is "in smaller batches" 1 "$(sqlite3 m.db "SELECT max(decode_batch) < 4 FROM item")"
+go n.db --memory 300K
+is "too little memory fails the items" 1 $?
+like "which have their reason" "*prompt of * tokens needs * MiB for its cache, 0.3 MiB are allowed*" \
+    "$("$KVLAB" query --db n.db --format csv "SELECT error FROM item WHERE error IS NOT NULL LIMIT 1")"
+for size in 0G x 12 -1M 5Q; do
+    "$KVLAB" run sweep.json --db bad.db --memory "$size" >out 2>err
+    is "--memory $size is refused" 2 $?
+done
+like "and said what it must be" "*--memory is '5Q', must be a size above 0 such as 500M or 8G*" "$(cat err)"
+
+# ---- a worker that crashes ----
+"$KVLAB" run sweep.json --db crash.db --workers 1 --set samples=6 >out 2>err &
+pid=$!
+child=
+for _ in $(seq 100); do
+    child=$(pgrep -P $pid | head -n 1)
+    [[ -n $child && $(sqlite3 crash.db "SELECT count(*) FROM job WHERE state = 'running'" 2>/dev/null) == [1-9]* ]] && break
+    sleep 0.05
+done
+kill -SEGV "$child"
+wait $pid
+is "after a worker crashed another one finishes" 0 $?
+like "which is said" "*worker 1 died (signal 11*its items are done again*" "$(cat err)"
+is "and nothing is lost" "108|108|108.0|0.0|108|0|ok" "$(sound crash.db)"
+
+# ---- two programs at once ----
+go two.db &
+first=$!
+"$KVLAB" run sweep.json --db two.db >out2 2>err2
+is "a second run on the same database ends with 0" 0 $?
+wait $first
+is "and so does the first" 0 $?
+results two.db >got
+is "together they give the same" "$(cat want)" "$(cat got)"
+is "with nothing doubled" "54|54|54.0|0.0|54|0|ok" "$(sound two.db)"
+like "both print the whole table" "*full*kvo 24*w4*" "$(cat out2)"
+
+# ---- any process killed at any moment ----
+RANDOM=${KVLAB_SEED:-1}
+signals=(KILL KILL TERM SEGV)
+for ((i = 0; i < kills; i++)); do
+    "$KVLAB" run sweep.json --db k.db --workers 2 >/dev/null 2>&1 &
+    pid=$!
+    sleep "$((RANDOM % 2)).$(printf %02d $((RANDOM % 100)))"
+    mapfile -t crew < <(echo $pid && pgrep -P $pid)
+    kill -"${signals[RANDOM % 4]}" "${crew[RANDOM % ${#crew[@]}]}" 2>/dev/null
+    sleep 0.1
+    kill -KILL $pid 2>/dev/null
+    wait $pid 2>/dev/null
+done
+go k.db
+rc=$?
+is "the run after $kills kills ends with 0, or 1 where a worker was made to crash twice" 1 "$((rc < 2))"
+go k.db --retry
+results k.db >got
+is "and its table is that of an undisturbed one" "$(cat want)" "$(cat got)"
+is "with no row doubled or lost" "54|54|54.0|0.0|54|0|ok" "$(sound k.db)"
+is "no worker is left behind" "" "$(pgrep -f "run sweep.json --db k.db")"
+done_testing
