@@ -126,8 +126,9 @@ static int bury(struct crew *c, int place, int number, struct err *e)
                  strsignal(number), crash ? ", each group alone" : "");
     c->result->failed += failed;
     if (++c->deaths >= DEATHS_MAX)
-        return err_system(e, "%d workers died one after the other with nothing finished in "
-                             "between, the last by signal %d (%s); %s",
+        return err_system(e,
+                          "%d workers died one after the other with nothing finished in "
+                          "between, the last by signal %d (%s); %s",
                           c->deaths, number, strsignal(number),
                           number == SIGKILL ? "out of memory? --memory sets a limit"
                                             : "what is done is kept");
@@ -284,8 +285,8 @@ static void end_crew(struct crew *c)
     free(c->members);
 }
 
-int crew_run(struct plan *p, struct store *s, const struct crew_options *o,
-             struct crew_result *out, struct err *e)
+int crew_run(struct plan *p, struct store *s, const struct crew_options *o, struct crew_result *out,
+             struct err *e)
 {
     struct crew c = {.plan = p, .store = s, .result = out};
     double start = clock_seconds();

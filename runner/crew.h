@@ -1,6 +1,6 @@
 /*
- * The processes that work on a plan: workers are forked, watched, replaced when they die; their news
- * become progress and totals.
+ * The processes that work on a plan: workers are forked, watched, replaced when they die; their
+ * news become progress and totals.
  *
  * The weights are mapped before and shared. A worker that is killed costs what it was at: its jobs
  * are ready again, and another worker takes its place. One that crashes (a signal that says so)
@@ -31,7 +31,7 @@ struct crew_result {
 };
 
 /* The store stays the caller's; workers open their own. */
-int crew_run(struct plan *p, struct store *s, const struct crew_options *o,
-             struct crew_result *out, struct err *e);
+int crew_run(struct plan *p, struct store *s, const struct crew_options *o, struct crew_result *out,
+             struct err *e);
 
 #endif

@@ -4,7 +4,8 @@
 
 #include "harness/base/mem.h"
 
-/* A step's operations take so many times as long as those of a prefill, whose rows share weights. */
+/* A step's operations take so many times as long as those of a prefill, whose rows share weights.
+ */
 static const double step_factor = 2;
 
 /* 1e9 operations of a token that attends to n. */

@@ -85,8 +85,8 @@ int group_prompt(struct group *g, const struct plan *p, struct err *e)
                                  &g->rules, e);
     int most = model_get_config(g->model)->max_positions;
     if (!rc && g->prompt.ids.n >= (size_t)most)
-        rc = err_item(e, "prompt has %zu tokens, the model has %d positions", g->prompt.ids.n,
-                      most);
+        rc =
+            err_item(e, "prompt has %zu tokens, the model has %d positions", g->prompt.ids.n, most);
     return rc;
 }
 
@@ -134,8 +134,7 @@ int group_prefill(struct group *g, struct err *e)
     struct kv_cache **caches = xcalloc((size_t)g->claim.n, sizeof *caches);
     float *logits = xmalloc((size_t)model_get_config(m)->vocab * sizeof *logits);
     open_sequences(g, caches);
-    struct kv_prefill *p =
-        kv_prefill_new(model_engine(m), model_shape(m), caches, g->claim.n, n);
+    struct kv_prefill *p = kv_prefill_new(model_engine(m), model_shape(m), caches, g->claim.n, n);
     model_prefill(m, g->prompt.ids.v, n, p, logits);
     kv_prefill_free(p);
     g->prefill_seconds = clock_seconds() - start;

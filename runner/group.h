@@ -14,8 +14,8 @@ struct group {
     struct model *model;      // borrowed, as all that follows
     const struct plan_task *task;
     const struct sample *sample;
-    const struct quant_format *weights;   // of all its settings: part of the prefill class
-    const struct exp_setting **settings;  // [claim.n], of the claim's jobs, in order; owned
+    const struct quant_format *weights;  // of all its settings: part of the prefill class
+    const struct exp_setting **settings; // [claim.n], of the claim's jobs, in order; owned
     struct prompt prompt;
     struct stop_rules rules;
     struct sequence *sequences; // [claim.n], once it has been read

@@ -127,8 +127,8 @@ static void want_logits(struct worker *w, const struct model *m)
     if (w->logits_of == m)
         return;
     free(w->logits);
-    w->logits = mem_aligned(mem_size((size_t)model_get_config(m)->vocab,
-                                     MODEL_BATCH_MAX * sizeof *w->logits));
+    w->logits = mem_aligned(
+        mem_size((size_t)model_get_config(m)->vocab, MODEL_BATCH_MAX * sizeof *w->logits));
     w->logits_of = m;
 }
 
