@@ -8,8 +8,8 @@
 #include "harness/base/hash.h"
 #include "harness/base/text.h"
 
-/* A head in bytes at least: shorter ones (the words of a template) are not worth it, as whole chunks
- * of the prefill are shared. */
+/* A head in bytes at least: shorter ones (the words of a template) are not worth it, as whole
+ * chunks of the prefill are shared. */
 enum { HEAD_MIN = 2048 };
 
 struct head {

@@ -407,6 +407,22 @@ static void a_prompt_and_steps_agree(void **state)
     model_close(m);
 }
 
+static void argmax_finds_it_anywhere(void **state)
+{
+    (void)state;
+    float logits[50];
+    for (int n = 1; n <= 50; n++)
+        for (int at = 0; at < n; at++) {
+            for (int i = 0; i < n; i++)
+                logits[i] = i < at ? -3.0f - (float)(i % 5) : -2.5f;
+            logits[at] = -2.0f;
+            if (at + 7 < n)
+                logits[at + 7] = -2.0f; // the lowest id of equals
+            assert_int_equal(model_argmax(logits, n, NULL, 0), at);
+            assert_int_equal(model_argmax(logits, n, &(int32_t){n}, 1), at);
+        }
+}
+
 static void argmax_takes_the_first_and_skips_the_banned(void **state)
 {
     (void)state;
@@ -428,6 +444,7 @@ int main(void)
         cmocka_unit_test(max_positions_can_be_raised_and_lowered),
         cmocka_unit_test(a_tied_head_is_the_embedding),
         cmocka_unit_test(a_prompt_and_steps_agree),
+        cmocka_unit_test(argmax_finds_it_anywhere),
         cmocka_unit_test(argmax_takes_the_first_and_skips_the_banned),
     };
     return cmocka_run_group_tests(tests, enter, leave);
