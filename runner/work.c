@@ -39,6 +39,7 @@ struct work {
 /* One claimed group: a sample and the settings that share its prefill. */
 struct group {
     const struct store_claim *claim;
+    const struct plan_variant *variant;
     const struct plan_task *task;
     const struct sample *sample;
     struct prompt prompt;
@@ -62,7 +63,7 @@ static int finish(struct work *w, const struct group *g, int i, const struct sto
                   const struct store_score *score, struct err *e)
 {
     bool kept;
-    if (store_finish(w->store, g->claim->jobs[i].job, w->plan->build, r, score, score ? 1 : 0,
+    if (store_finish(w->store, g->claim->jobs[i].job, g->variant->build_id, r, score, score ? 1 : 0,
                      &kept, e))
         return -1;
     if (r->error)
@@ -94,8 +95,9 @@ static int find_in_plan(struct work *w, struct group *g, struct err *e)
 {
     const struct plan *p = w->plan;
     const struct store_claim *c = g->claim;
-    for (int t = 0; t < p->x->n_tasks && !g->task; t++)
-        if (p->tasks[t].id == c->task)
+    g->variant = plan_find_variant(p, c->model, c->protocol);
+    for (int t = 0; t < p->x->n_tasks && g->variant && !g->task; t++)
+        if (g->variant->task_ids[t] == c->task)
             g->task = &p->tasks[t];
     if (!g->task || (size_t)c->sample_index >= g->task->samples.n ||
         strcmp(g->task->samples.list[c->sample_index].hash, c->sample_hash))
@@ -112,20 +114,20 @@ static int find_in_plan(struct work *w, struct group *g, struct err *e)
     return 0;
 }
 
-static int make_prompt(struct work *w, struct group *g, struct err *e)
+static int make_prompt(struct group *g, struct err *e)
 {
-    const struct experiment *x = w->plan->x;
-    const struct model *m = w->plan->model;
+    const struct protocol *protocol = &g->variant->variant->protocol;
+    const struct model *m = g->variant->model;
     struct buf filled;
     buf_init(&filled);
     int rc = task_prompt_fill(&g->task->prompt, g->sample, &filled, e);
     if (!rc)
-        rc = protocol_prompt(&x->protocol, &x->model, g->task->task->task, model_get_tokenizer(m),
-                             text_buf(&filled), &g->prompt, e);
+        rc = protocol_prompt(protocol, g->variant->spec, g->task->task->task,
+                             model_get_tokenizer(m), text_buf(&filled), &g->prompt, e);
     buf_release(&filled);
     if (!rc)
-        rc = protocol_stop_rules(&x->protocol, g->task->task->task, m,
-                                 g->task->prompt.max_new_tokens, &g->rules, e);
+        rc = protocol_stop_rules(protocol, g->task->task->task, m, g->task->prompt.max_new_tokens,
+                                 &g->rules, e);
     if (rc)
         return rc;
     int most = model_get_config(m)->max_positions;
@@ -149,7 +151,7 @@ static size_t need_of(const struct group *g, struct model *m, int n)
 
 static int prefill(struct work *w, struct group *g, struct err *e)
 {
-    struct model *m = w->plan->model;
+    struct model *m = g->variant->model;
     int n = (int)g->prompt.ids.n;
     if (model_use_weights(m, g->weights, e))
         return -1;
@@ -180,13 +182,13 @@ static const char *stop_name(const struct model *m, const struct decoded *d)
     return "newline";
 }
 
-static void fill_result(struct store_result *r, const struct work *w, const struct group *g,
-                        const struct decoded *d, const char *ids)
+static void fill_result(struct store_result *r, const struct group *g, const struct decoded *d,
+                        const char *ids)
 {
     r->prompt_tokens = (int)g->prompt.ids.n;
     r->prompt_tokens_before_cut = g->prompt.tokens_before_cut;
     r->new_tokens = (int)d->ids.n;
-    r->stop = stop_name(w->plan->model, d);
+    r->stop = stop_name(g->variant->model, d);
     r->new_ids = ids;
     r->prefill_seconds = g->prefill_seconds;
     r->decode_seconds = d->seconds;
@@ -228,7 +230,7 @@ static int score_and_store(struct work *w, const struct group *g, int i, struct 
 
 static int run_setting(struct work *w, struct group *g, int i, struct err *e)
 {
-    struct model *m = w->plan->model;
+    struct model *m = g->variant->model;
     struct store_result r = STORE_RESULT;
     struct store_ledger ledger[LEDGER_ROWS_MAX];
     struct decoded d;
@@ -239,7 +241,7 @@ static int run_setting(struct work *w, struct group *g, int i, struct err *e)
     decode_greedy(m, g->caches[i], w->first, &g->rules, w->logits, &d);
     for (size_t t = 0; t < d.ids.n; t++)
         buf_printf(&ids, "%s%d", t ? " " : "", (int)d.ids.v[t]);
-    fill_result(&r, w, g, &d, ids.s);
+    fill_result(&r, g, &d, ids.s);
     put_ledger(&r, g->caches[i], (struct weight_bits){model_weight_bits(m), d.weight_bits}, ledger);
     struct err why;
     int rc;
@@ -276,7 +278,7 @@ static int run_group(struct work *w, const struct store_claim *claim, struct err
     int rc = find_in_plan(w, &g, e);
     if (!rc) {
         tell(w, &g, "prefill");
-        if (make_prompt(w, &g, &why) || prefill(w, &g, &why))
+        if (make_prompt(&g, &why) || prefill(w, &g, &why))
             rc = fail_group(w, &g, &why, e);
         else
             rc = run_settings(w, &g, e);
@@ -301,9 +303,19 @@ static int run_groups(struct work *w, struct err *e)
     return 0;
 }
 
+static size_t largest_vocab(const struct plan *p)
+{
+    int most = 0;
+    for (int i = 0; i < p->x->n_variants; i++) {
+        int vocab = model_get_config(p->variants[i].model)->vocab;
+        most = vocab > most ? vocab : most;
+    }
+    return (size_t)most;
+}
+
 int work_run(struct plan *p, struct store *s, struct work_result *out, struct err *e)
 {
-    size_t vocab = (size_t)model_get_config(p->model)->vocab;
+    size_t vocab = largest_vocab(p);
     struct work w = {.plan = p, .store = s, .result = out};
     struct store_counts c;
     struct err ignored;
