@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "reports/grid.h"
+#include "reports/table_csv.h"
 #include "reports/table_data.h"
 #include "reports/visible.h"
 
@@ -19,14 +20,14 @@ const struct report report_table = {
 /* ---- columns ---- */
 
 /* What all task names start with ("mini_"), which a narrow head can do without. */
-static size_t common_prefix(const struct table_data *d)
+static size_t common_prefix(const struct table *t)
 {
-    const char *first = d->task[0].name, *end = strchr(first, '_');
+    const char *first = t->task[0].name, *end = strchr(first, '_');
     size_t n = end ? (size_t)(end - first) + 1 : 0;
-    for (int i = 1; i < d->n_tasks; i++)
-        if (strncmp(first, d->task[i].name, n))
+    for (int i = 1; i < t->n_tasks; i++)
+        if (strncmp(first, t->task[i].name, n))
             return 0;
-    return d->n_tasks > 1 ? n : 0;
+    return t->n_tasks > 1 ? n : 0;
 }
 
 /* Columns of a text table are narrow. */
@@ -35,17 +36,16 @@ static const char *category_head(const char *category, bool text)
     return text && !strcmp(category, "summarization") ? "summary" : category;
 }
 
-static void add_columns(struct grid *g, const struct table_data *d, const struct table *t,
-                        bool text)
+static void add_columns(struct grid *g, const struct table *t, bool text)
 {
     char mean[64];
-    size_t cut = text ? common_prefix(d) : 0;
-    snprintf(mean, sizeof mean, "mean of %d task%s", d->n_tasks, d->n_tasks == 1 ? "" : "s");
+    size_t cut = text ? common_prefix(t) : 0;
+    snprintf(mean, sizeof mean, "mean of %d task%s", t->n_tasks, t->n_tasks == 1 ? "" : "s");
     grid_column(g, "", "setting", GRID_LEFT);
     if (table_has_weights(t))
         grid_column(g, "", "weights", GRID_LEFT);
-    for (int i = 0; i < d->n_tasks; i++)
-        grid_column(g, category_head(d->task[i].category, text), d->task[i].name + cut, GRID_RIGHT);
+    for (int i = 0; i < t->n_tasks; i++)
+        grid_column(g, category_head(t->task[i].category, text), t->task[i].name + cut, GRID_RIGHT);
     grid_column(g, "", mean, GRID_RIGHT);
     grid_column(g, "", "KV %", GRID_RIGHT);
     grid_column(g, "", "read %", GRID_RIGHT);
@@ -68,22 +68,22 @@ static void add_number(struct grid *g, double x)
         grid_printf(g, "%.1f", x);
 }
 
-static bool column_marked(const struct table_data *d, const struct table *t, int task)
+static bool column_marked(const struct table *t, int task)
 {
     bool any = false;
     for (int i = 0; i < t->n_rows; i++)
-        any |= table_cell_partial(&t->row[i].cell[task], &d->task[task]);
+        any |= table_cell_partial(&t->row[i].cell[task], &t->task[task]);
     return any;
 }
 
 /* The best of the compressed settings, when there are several to choose from; task -1: the mean. */
-static double best_of(const struct table_data *d, const struct table *t, int task)
+static double best_of(const struct table *t, int task)
 {
     double best = -1;
     int n = 0;
     for (int i = 0; i < t->n_rows; i++) {
         const struct table_row *r = &t->row[i];
-        double x = task < 0          ? table_row_mean(d, r).mean
+        double x = task < 0          ? table_row_mean(t, r).mean
                    : r->cell[task].n ? r->cell[task].score
                                      : NAN;
         if (table_row_is_reference(r) || isnan(x))
@@ -94,63 +94,62 @@ static double best_of(const struct table_data *d, const struct table *t, int tas
     return n > 1 ? best : INFINITY;
 }
 
-static void add_score(struct grid *g, const struct table_data *d, const struct table *t, int row,
-                      int task)
+static void add_score(struct grid *g, const struct table *t, int row, int task)
 {
     const struct table_cell *c = &t->row[row].cell[task];
-    const char *m = mark(table_cell_partial(c, &d->task[task]), column_marked(d, t, task));
+    const char *m = mark(table_cell_partial(c, &t->task[task]), column_marked(t, task));
     if (!c->n)
         grid_printf(g, "-%s", m);
     else
         grid_printf(g, "%.1f%s", c->score, m);
-    if (c->n && !table_row_is_reference(&t->row[row]) && c->score == best_of(d, t, task))
+    if (c->n && !table_row_is_reference(&t->row[row]) && c->score == best_of(t, task))
         grid_bold(g);
 }
 
-static bool any_partial(const struct table_data *d, const struct table *t)
+static bool any_partial(const struct table *t)
 {
     bool any = false;
     for (int i = 0; i < t->n_rows; i++)
-        any |= table_row_mean(d, &t->row[i]).partial;
+        any |= table_row_mean(t, &t->row[i]).partial;
     return any;
 }
 
-static void add_mean(struct grid *g, const struct table_data *d, const struct table *t, int row)
+static void add_mean(struct grid *g, const struct table *t, int row)
 {
-    struct table_mean m = table_row_mean(d, &t->row[row]);
-    const char *marked = mark(m.partial, any_partial(d, t));
+    struct table_mean m = table_row_mean(t, &t->row[row]);
+    const char *marked = mark(m.partial, any_partial(t));
     if (isnan(m.mean))
         grid_printf(g, "-%s", marked);
     else if (isnan(m.stderr_))
         grid_printf(g, "%.1f%s", m.mean, marked);
     else
         grid_printf(g, "%.1f ±%.1f%s", m.mean, m.stderr_, marked);
-    if (!table_row_is_reference(&t->row[row]) && m.mean == best_of(d, t, -1))
+    if (!table_row_is_reference(&t->row[row]) && m.mean == best_of(t, -1))
         grid_bold(g);
 }
 
-static void add_row(struct grid *g, const struct table_data *d, const struct table *t, int row)
+static void add_row(struct grid *g, const struct table *t, int row)
 {
     const struct table_row *r = &t->row[row];
     grid_cell(g, text_of(r->name));
     if (table_has_weights(t))
         grid_cell(g, text_of(*r->weights ? r->weights : "as stored"));
-    for (int i = 0; i < d->n_tasks; i++)
-        add_score(g, d, t, row, i);
-    add_mean(g, d, t, row);
+    for (int i = 0; i < t->n_tasks; i++)
+        add_score(g, t, row, i);
+    add_mean(g, t, row);
     add_number(g, 100 * r->kv_ratio);
     add_number(g, 100 * r->read_ratio);
     add_number(g, r->decode_tps);
 }
 
-static void add_items(struct grid *g, const struct table_data *d, const struct table *t)
+static void add_items(struct grid *g, const struct table *t)
 {
     grid_rule(g);
     grid_cell(g, text_of("items"));
     if (table_has_weights(t))
         grid_cell(g, text_of(""));
-    for (int i = 0; i < d->n_tasks; i++)
-        grid_printf(g, "%d%s", d->task[i].items, mark(false, column_marked(d, t, i)));
+    for (int i = 0; i < t->n_tasks; i++)
+        grid_printf(g, "%d%s", t->task[i].items, mark(false, column_marked(t, i)));
     for (int i = 0; i < 4; i++)
         grid_cell(g, text_of(""));
 }
@@ -181,17 +180,17 @@ static void note_cell(struct buf *b, const char *setting, const struct table_tas
 }
 
 /* Which items are missing where: nothing is averaged silently. */
-static int missing_note(const struct table_data *d, const struct table *t, struct buf *b)
+static int missing_note(const struct table *t, struct buf *b)
 {
     int n = 0;
     for (int i = 0; i < t->n_rows; i++)
-        for (int k = 0; k < d->n_tasks; k++) {
-            if (!table_cell_partial(&t->row[i].cell[k], &d->task[k]))
+        for (int k = 0; k < t->n_tasks; k++) {
+            if (!table_cell_partial(&t->row[i].cell[k], &t->task[k]))
                 continue;
             if (n++ >= MAX_NOTED)
                 continue;
             buf_str(b, n > 1 ? "; " : "* of fewer items, so not comparable: ");
-            note_cell(b, t->row[i].name, &d->task[k], &t->row[i].cell[k]);
+            note_cell(b, t->row[i].name, &t->task[k], &t->row[i].cell[k]);
         }
     if (n > MAX_NOTED)
         buf_printf(b, "; and %d more cells", n - MAX_NOTED);
@@ -200,170 +199,140 @@ static int missing_note(const struct table_data *d, const struct table *t, struc
     return n;
 }
 
-static const char *basis_words(const struct table *t)
+/* Words for the rows of all tables; "" none has one yet. */
+static const char *basis_words(const struct table_data *d)
 {
     const char *basis = "";
-    for (int i = 0; i < t->n_rows; i++) {
-        const char *other = t->row[i].kv_basis;
-        if (*other && *basis && strcmp(basis, other))
-            return "partly counted from the packed records, partly as held in memory";
-        basis = *other ? other : basis;
-    }
+    for (int i = 0; i < d->n_tables; i++)
+        for (int k = 0; k < d->table[i].n_rows; k++) {
+            const char *other = d->table[i].row[k].kv_basis;
+            if (*other && *basis && strcmp(basis, other))
+                return "partly counted from the packed records, partly as held in memory";
+            basis = *other ? other : basis;
+        }
     return !strcmp(basis, "counted") ? "counted from the packed records"
            : !strcmp(basis, "held")  ? "as held in memory"
            : *basis                  ? "partly counted from the packed records, partly as held"
                                      : "not recorded";
 }
 
-static bool has_stderr(const struct table_data *d, const struct table *t)
+static bool has_stderr(const struct table_data *d)
 {
-    for (int i = 0; i < t->n_rows; i++)
-        if (!isnan(table_row_mean(d, &t->row[i]).stderr_))
-            return true;
+    for (int i = 0; i < d->n_tables; i++)
+        for (int k = 0; k < d->table[i].n_rows; k++)
+            if (!isnan(table_row_mean(&d->table[i], &d->table[i].row[k]).stderr_))
+                return true;
     return false;
 }
 
-typedef void put_note(const char *note, int width, struct buf *out);
+/* How notes are written. */
+struct noting {
+    bool markdown;
+    int width;
+    struct buf *out;
+};
 
-static void put_text_note(const char *note, int width, struct buf *out)
+static void put_note(const struct noting *w, const char *note)
 {
-    visible_put_wrapped(note, width, 2, out);
+    if (w->markdown)
+        buf_printf(w->out, "- %s%s\n", *note == '*' ? "\\" : "", note);
+    else
+        visible_put_wrapped(note, w->width, 2, w->out);
 }
 
-static void put_markdown_note(const char *note, int width, struct buf *out)
-{
-    (void)width;
-    buf_printf(out, "- %s%s\n", *note == '*' ? "\\" : "", note);
-}
-
-static void put_notes(const struct table_data *d, const struct table *t, put_note *put, int width,
-                      struct buf *out)
+/* What the numbers are. */
+static void put_meanings(const struct table_data *d, const struct noting *w)
 {
     struct buf b;
     buf_init(&b);
     buf_printf(&b, "Scores 0-100, the mean over the items.%s",
-               has_stderr(d, t)
-                   ? " ±: standard error of the mean of tasks, by the chance of items; "
-                     "it is not that of a difference between rows, which share items."
-                   : "");
-    put(b.s, width, out);
+               has_stderr(d) ? " ±: standard error of the mean of tasks, by the chance of items; "
+                               "it is not that of a difference between rows, which share items."
+                             : "");
+    put_note(w, b.s);
     buf_reset(&b);
     buf_printf(
         &b,
         "KV %%: bytes of the cache a token at the end, %s, as a share of a full f16 cache. "
         "read %%: bytes of it read by a decode step, as a share of the same. tok/s: decoding. "
         "All three over all finished items.",
-        basis_words(t));
-    put(b.s, width, out);
-    if (table_has_weights(t))
-        put("weights: bits and group of the layers' matrices, packed by rounding to nearest; "
-            "embedding, head and norms are as stored.",
-            width, out);
-    buf_reset(&b);
-    if (missing_note(d, t, &b))
-        put(b.s, width, out);
+        basis_words(d));
+    put_note(w, b.s);
+    if (table_data_has_weights(d))
+        put_note(w, "weights: bits and group of the layers' matrices, packed by rounding to "
+                    "nearest; embedding, head and norms are as stored.");
+    buf_release(&b);
+}
+
+static void put_missing(const struct table *t, const struct noting *w)
+{
+    struct buf b;
+    buf_init(&b);
+    if (missing_note(t, &b))
+        put_note(w, b.s);
+    buf_release(&b);
+}
+
+/* What else to know of this database. */
+static void put_remarks(const struct table_data *d, const struct noting *w)
+{
+    struct buf b;
+    buf_init(&b);
     if (d->builds > 1)
-        put("The items were computed by several builds or machines, see table build.", width, out);
+        put_note(w, "The items were computed by several builds or machines, see table build.");
     if (d->mixed_scores)
-        put("Some cells mix versions of a metric, see metric_version in view result.", width, out);
-    buf_reset(&b);
+        put_note(w, "Some cells mix versions of a metric, see metric_version in view result.");
     if (*d->others) {
         buf_printf(&b, "Other experiments here: %s (--experiment NAME).", d->others);
-        put(b.s, width, out);
+        put_note(w, b.s);
     }
     buf_release(&b);
 }
 
-/* ---- text and Markdown ---- */
+/* ---- text and Markdown: a block for each variant, what they share below the last ---- */
 
-static void put_title(const struct table_data *d, const struct table *t, bool markdown,
-                      struct buf *out)
+static void put_title(const struct table_data *d, const struct table *t, const struct noting *w)
 {
-    buf_printf(out, "%s%s: %s%s%s, %d setting%s\n\n", markdown ? "### " : "", d->name,
-               t->model_name, *t->protocol_name ? ", protocol " : "", t->protocol_name, t->n_rows,
-               t->n_rows == 1 ? "" : "s");
+    buf_printf(w->out, "%s%s: %s%s%s", w->markdown ? "### " : "", d->name, t->model_name,
+               *t->protocol_name ? ", protocol " : "", t->protocol_name);
+    for (int i = 0; i < d->n_differing; i++)
+        buf_printf(w->out, ", %s=%s", d->differing[i], t->differs[i]);
+    buf_printf(w->out, ", %d setting%s\n\n", t->n_rows, t->n_rows == 1 ? "" : "s");
 }
 
 static void put_table(const struct table_data *d, const struct table *t,
-                      const struct report_request *r, struct buf *out)
+                      const struct report_request *r, const struct noting *w)
 {
-    bool text = r->format == REPORT_TEXT;
     struct grid *g = grid_new();
-    add_columns(g, d, t, text);
+    add_columns(g, t, !w->markdown);
     for (int i = 0; i < t->n_rows; i++)
-        add_row(g, d, t, i);
-    add_items(g, d, t);
-    put_title(d, t, !text, out);
-    if (text)
-        grid_put_text(g, (struct grid_look){.width = r->width, .colour = r->colour}, out);
+        add_row(g, t, i);
+    add_items(g, t);
+    put_title(d, t, w);
+    if (w->markdown)
+        grid_put_markdown(g, w->out);
     else
-        grid_put_markdown(g, out);
-    buf_char(out, '\n');
-    put_notes(d, t, text ? put_text_note : put_markdown_note, r->width, out);
+        grid_put_text(g, (struct grid_look){.width = r->width, .colour = r->colour}, w->out);
+    buf_char(w->out, '\n');
     grid_free(g);
 }
 
-/* ---- CSV: all models in one, numbers with all digits that mean something ---- */
-
-static bool any_weights(const struct table_data *d)
+static void put_blocks(const struct table_data *d, const struct report_request *r, struct buf *out)
 {
-    bool any = false;
-    for (int i = 0; i < d->n_tables; i++)
-        any |= table_has_weights(&d->table[i]);
-    return any;
-}
-
-static void add_csv_row(struct grid *g, const struct table_data *d, const struct table *t,
-                        const struct table_row *r)
-{
-    struct table_mean m = table_row_mean(d, r);
-    struct table_cell sum = {0};
-    const double number[] = {m.mean, m.stderr_, 100 * r->kv_ratio, 100 * r->read_ratio,
-                             r->decode_tps};
-    grid_cell(g, text_of(t->model_name));
-    grid_cell(g, text_of(t->protocol_name));
-    grid_cell(g, text_of(r->name));
-    if (any_weights(d))
-        grid_cell(g, text_of(r->weights));
-    for (int i = 0; i < d->n_tasks; i++) {
-        const struct table_cell *c = &r->cell[i];
-        if (c->n)
-            grid_printf(g, "%.4f", c->score);
-        else
-            grid_cell(g, text_of(""));
-        sum.n += c->n, sum.planned += c->planned, sum.failed += c->failed, sum.left += c->left;
+    const struct noting w = {r->format == REPORT_MARKDOWN, r->width, out};
+    for (int i = 0; i < d->n_tables; i++) {
+        size_t before;
+        put_table(d, &d->table[i], r, &w);
+        before = out->n;
+        if (d->n_tables > 1)
+            put_missing(&d->table[i], &w);
+        if (out->n > before)
+            buf_char(out, '\n');
     }
-    for (size_t i = 0; i < sizeof number / sizeof *number; i++)
-        if (isnan(number[i]))
-            grid_cell(g, text_of(""));
-        else
-            grid_printf(g, "%.4f", number[i]);
-    grid_printf(g, "%d", sum.planned);
-    grid_printf(g, "%d", sum.n);
-    grid_printf(g, "%d", sum.failed);
-    grid_printf(g, "%d", sum.left);
-}
-
-static void put_csv(const struct table_data *d, struct buf *out)
-{
-    static const char *const last[] = {"mean",         "mean_stderr", "kv_percent",
-                                       "read_percent", "decode_tps",  "items",
-                                       "scored",       "failed",      "left"};
-    struct grid *g = grid_new();
-    grid_column(g, "", "model", GRID_LEFT);
-    grid_column(g, "", "protocol", GRID_LEFT);
-    grid_column(g, "", "setting", GRID_LEFT);
-    if (any_weights(d))
-        grid_column(g, "", "weights", GRID_LEFT);
-    for (int i = 0; i < d->n_tasks; i++)
-        grid_column(g, "", d->task[i].name, GRID_RIGHT);
-    for (size_t i = 0; i < sizeof last / sizeof *last; i++)
-        grid_column(g, "", last[i], GRID_RIGHT);
-    for (int i = 0; i < d->n_tables; i++)
-        for (int k = 0; k < d->table[i].n_rows; k++)
-            add_csv_row(g, d, &d->table[i], &d->table[i].row[k]);
-    grid_put_csv(g, out);
-    grid_free(g);
+    put_meanings(d, &w);
+    if (d->n_tables == 1)
+        put_missing(&d->table[0], &w);
+    put_remarks(d, &w);
 }
 
 static int write_table(struct store *s, const struct report_request *r, struct buf *out,
@@ -373,12 +342,9 @@ static int write_table(struct store *s, const struct report_request *r, struct b
     if (table_data_load(&d, s, r, e))
         return -1;
     if (r->format == REPORT_CSV)
-        put_csv(&d, out);
-    for (int i = 0; i < d.n_tables && r->format != REPORT_CSV; i++) {
-        if (i)
-            buf_char(out, '\n');
-        put_table(&d, &d.table[i], r, out);
-    }
+        table_csv_put(&d, out);
+    else
+        put_blocks(&d, r, out);
     table_data_release(&d);
     return 0;
 }

@@ -6,6 +6,7 @@
 
 #include "harness/base/mem.h"
 #include "harness/base/near.h"
+#include "reports/table_differences.h"
 
 /* ---- loading: one function a query ---- */
 
@@ -25,36 +26,38 @@ static const char tasks_sql[] =
     "   substr(replace(k.data, 'generated: ', ''), 1,"
     "          instr(replace(k.data, 'generated: ', '') || ',', ',') - 1) AS brief"
     " FROM (SELECT j.task AS task, min(j.id) AS first FROM experiment_job x"
-    "   JOIN job j ON j.id = x.job WHERE x.experiment = ?1 GROUP BY j.task) f"
+    "   JOIN job j ON j.id = x.job JOIN run r ON r.id = j.run"
+    "   WHERE x.experiment = ?1 AND r.model = ?2 AND r.protocol = ?3 GROUP BY j.task) f"
     " JOIN task k ON k.id = f.task)"
     "SELECT id, name || CASE WHEN data IS NULL OR count(*) OVER (PARTITION BY name) = 1 THEN ''"
     "   WHEN count(*) OVER (PARTITION BY name, brief) = 1 THEN ' ' || brief"
     "   ELSE ' ' || data END, category"
     " FROM t ORDER BY min(first) OVER (PARTITION BY category), first";
 
-static int load_tasks(struct table_data *d, struct db *db, struct err *e)
+static int load_tasks(const struct table_data *d, struct table *t, struct db *db, struct err *e)
 {
     struct stmt *q;
-    struct db_val v = val_int(d->experiment);
+    struct db_val v[] = {val_int(d->experiment), val_int(t->model), val_int(t->protocol)};
     int rc;
-    if (stmt_open(db, tasks_sql, &v, 1, &q, e))
+    if (stmt_open(db, tasks_sql, v, 3, &q, e))
         return -1;
     while ((rc = stmt_step(q, e)) == 1) {
-        d->task = grow(d->task, d->n_tasks, sizeof *d->task);
-        struct table_task *t = &d->task[d->n_tasks++];
-        t->id = stmt_int(q, 0);
-        t->name = stmt_str_dup(q, 1);
-        t->category = stmt_str_dup(q, 2);
+        t->task = grow(t->task, t->n_tasks, sizeof *t->task);
+        struct table_task *k = &t->task[t->n_tasks++];
+        k->id = stmt_int(q, 0);
+        k->name = stmt_str_dup(q, 1);
+        k->category = stmt_str_dup(q, 2);
     }
     stmt_close(q);
     return rc;
 }
 
 static const char tables_sql[] =
-    "SELECT r.model, r.protocol, m.name, coalesce(p.preset, '') FROM experiment_run x"
+    "SELECT r.model, r.protocol, m.name, coalesce(p.preset, ''), p.json FROM experiment_run x"
     " JOIN run r ON r.id = x.run JOIN model m ON m.id = r.model"
     " JOIN protocol p ON p.id = r.protocol"
-    " WHERE x.experiment = ?1 AND (?2 IS NULL OR m.name = ?2)"
+    " WHERE x.experiment = ?1 AND (?2 IS NULL OR m.name = ?2) AND EXISTS (SELECT 1 FROM job j"
+    "   JOIN experiment_job k ON k.job = j.id AND k.experiment = ?1 WHERE j.run = x.run)"
     " GROUP BY r.model, r.protocol ORDER BY min(x.position), min(r.id)";
 
 static int load_tables(struct table_data *d, struct db *db, const char *model, struct err *e)
@@ -71,6 +74,7 @@ static int load_tables(struct table_data *d, struct db *db, const char *model, s
         t->protocol = stmt_int(q, 1);
         t->model_name = stmt_str_dup(q, 2);
         t->protocol_name = stmt_str_dup(q, 3);
+        t->protocol_json = stmt_str_dup(q, 4);
     }
     stmt_close(q);
     return rc;
@@ -84,7 +88,7 @@ static const char rows_sql[] =
     " WHERE x.experiment = ?1 AND r.model = ?2 AND r.protocol = ?3"
     " ORDER BY c.method <> 'full' OR c.weights IS NOT NULL, x.position, x.run";
 
-static int load_rows(struct table_data *d, struct table *t, struct db *db, struct err *e)
+static int load_rows(const struct table_data *d, struct table *t, struct db *db, struct err *e)
 {
     struct stmt *q;
     struct db_val v[] = {val_int(d->experiment), val_int(t->model), val_int(t->protocol)};
@@ -102,35 +106,40 @@ static int load_rows(struct table_data *d, struct table *t, struct db *db, struc
                                 .method = stmt_str_dup(q, 2),
                                 .weights = stmt_str_dup(q, 3),
                                 .kv_basis = xstrdup(""),
-                                .cell = xcalloc((size_t)d->n_tasks + 1, sizeof *r->cell)};
+                                .cell = xcalloc((size_t)t->n_tasks + 1, sizeof *r->cell)};
     }
     stmt_close(q);
     return rc;
 }
 
-static struct table_row *find_row(struct table_data *d, int64_t run)
+/* *table (or NULL): whose row it is. */
+static struct table_row *find_row(struct table_data *d, int64_t run, struct table **table)
 {
     for (int i = 0; i < d->n_tables; i++)
         for (int k = 0; k < d->table[i].n_rows; k++)
-            if (d->table[i].row[k].run == run)
+            if (d->table[i].row[k].run == run) {
+                if (table)
+                    *table = &d->table[i];
                 return &d->table[i].row[k];
+            }
     return NULL;
 }
 
-static int find_task(const struct table_data *d, int64_t id)
+static int find_task(const struct table *t, int64_t id)
 {
     int i = 0;
-    while (d->task[i].id != id)
+    while (t->task[i].id != id)
         i++;
     return i;
 }
 
 static void read_cell(struct table_data *d, const struct stmt *q)
 {
-    struct table_row *r = find_row(d, stmt_int(q, 0));
+    struct table *t;
+    struct table_row *r = find_row(d, stmt_int(q, 0), &t);
     if (!r)
         return; // of a model that was not asked for
-    int task = find_task(d, stmt_int(q, 1));
+    int task = find_task(t, stmt_int(q, 1));
     struct table_cell *c = &r->cell[task];
     *c = (struct table_cell){
         .planned = (int)stmt_int(q, 2),
@@ -141,8 +150,8 @@ static void read_cell(struct table_data *d, const struct stmt *q)
         .score = stmt_num(q, 7),
         .stderr_ = stmt_num(q, 8),
     };
-    if (c->planned > d->task[task].items)
-        d->task[task].items = c->planned;
+    if (c->planned > t->task[task].items)
+        t->task[task].items = c->planned;
     d->mixed_scores += text_is(stmt_text(q, 9), "mixed");
 }
 
@@ -179,7 +188,7 @@ static int load_costs(struct table_data *d, struct db *db, struct err *e)
     if (stmt_open(db, costs_sql, &v, 1, &q, e))
         return -1;
     while ((rc = stmt_step(q, e)) == 1) {
-        struct table_row *r = find_row(d, stmt_int(q, 0));
+        struct table_row *r = find_row(d, stmt_int(q, 0), NULL);
         if (!r)
             continue;
         r->kv_ratio = stmt_num(q, 1);
@@ -235,15 +244,17 @@ static int unknown_model(const struct table_data *d, struct db *db, const char *
 
 static int load(struct table_data *d, struct db *db, const struct report_request *r, struct err *e)
 {
-    if (load_tasks(d, db, e) || load_tables(d, db, r->model, e))
+    if (load_tables(d, db, r->model, e))
         return -1;
     if (r->model && !d->n_tables)
         return unknown_model(d, db, r->model, e);
-    for (int i = 0; i < d->n_tables; i++)
-        if (load_rows(d, &d->table[i], db, e))
-            return -1;
-    if (!d->n_tables || !d->n_tasks)
+    if (!d->n_tables)
         return err_user(e, "experiment %s holds no jobs", d->name);
+    for (int i = 0; i < d->n_tables; i++)
+        if (load_tasks(d, &d->table[i], db, e) || load_rows(d, &d->table[i], db, e))
+            return -1;
+    if (table_differences(d, e))
+        return -1;
     return load_cells(d, db, e) || load_costs(d, db, e) || load_others(d, db, e) ? -1 : 0;
 }
 
@@ -260,7 +271,7 @@ int table_data_load(struct table_data *d, struct store *s, const struct report_r
     return -1;
 }
 
-static void release_table(struct table *t)
+static void release_rows(struct table *t)
 {
     for (int i = 0; i < t->n_rows; i++) {
         free(t->row[i].name);
@@ -270,20 +281,32 @@ static void release_table(struct table *t)
         free(t->row[i].cell);
     }
     free(t->row);
+}
+
+static void release_table(struct table *t, int n_differing)
+{
+    release_rows(t);
+    for (int i = 0; i < t->n_tasks; i++) {
+        free(t->task[i].name);
+        free(t->task[i].category);
+    }
+    for (int i = 0; i < n_differing && t->differs; i++)
+        free(t->differs[i]);
+    free(t->differs);
+    free(t->task);
     free(t->model_name);
     free(t->protocol_name);
+    free(t->protocol_json);
 }
 
 void table_data_release(struct table_data *d)
 {
     for (int i = 0; i < d->n_tables; i++)
-        release_table(&d->table[i]);
-    for (int i = 0; i < d->n_tasks; i++) {
-        free(d->task[i].name);
-        free(d->task[i].category);
-    }
+        release_table(&d->table[i], d->n_differing);
+    for (int i = 0; i < d->n_differing; i++)
+        free(d->differing[i]);
+    free(d->differing);
     free(d->table);
-    free(d->task);
     free(d->name);
     free(d->others);
     *d = (struct table_data){0};
@@ -304,21 +327,29 @@ bool table_has_weights(const struct table *t)
     return any;
 }
 
+bool table_data_has_weights(const struct table_data *d)
+{
+    bool any = false;
+    for (int i = 0; i < d->n_tables; i++)
+        any |= table_has_weights(&d->table[i]);
+    return any;
+}
+
 bool table_cell_partial(const struct table_cell *c, const struct table_task *t)
 {
     return c->n < c->planned || c->n < t->items;
 }
 
-struct table_mean table_row_mean(const struct table_data *d, const struct table_row *r)
+struct table_mean table_row_mean(const struct table *t, const struct table_row *r)
 {
     struct table_mean m = {0, 0, false};
-    for (int i = 0; i < d->n_tasks; i++) {
+    for (int i = 0; i < t->n_tasks; i++) {
         const struct table_cell *c = &r->cell[i];
-        m.partial |= table_cell_partial(c, &d->task[i]);
+        m.partial |= table_cell_partial(c, &t->task[i]);
         m.mean += c->n ? c->score : NAN;
         m.stderr_ += c->n ? c->stderr_ * c->stderr_ : NAN;
     }
-    m.mean /= d->n_tasks;
-    m.stderr_ = sqrt(m.stderr_) / d->n_tasks;
+    m.mean /= t->n_tasks;
+    m.stderr_ = sqrt(m.stderr_) / t->n_tasks;
     return m;
 }

@@ -1,4 +1,5 @@
-/* What the table report shows, as numbers: settings by tasks, for each model of an experiment. */
+/* What the table report shows, as numbers: settings by tasks, for each variant of an experiment, a
+ * model under a protocol. */
 #ifndef KVLAB_TABLE_DATA_H
 #define KVLAB_TABLE_DATA_H
 
@@ -21,13 +22,16 @@ struct table_row {
     char *weights;                           // "w4g128"; "": as the checkpoint stores them
     double kv_ratio, read_ratio, decode_tps; // over all items, NaN where unknown
     char *kv_basis;
-    struct table_cell *cell; // [n_tasks]
+    struct table_cell *cell; // [n_tasks] of its table
 };
 
 /* One model under one protocol. */
 struct table {
     int64_t model, protocol;
-    char *model_name, *protocol_name;
+    char *model_name, *protocol_name, *protocol_json;
+    char **differs;          // [n_differing] of the data: this one's values, "" where it has none
+    struct table_task *task; // grouped by category
+    int n_tasks;
     struct table_row *row;
     int n_rows;
 };
@@ -35,10 +39,10 @@ struct table {
 struct table_data {
     int64_t experiment;
     char *name;
-    struct table_task *task; // grouped by category
-    int n_tasks;
     struct table *table;
     int n_tables;
+    char **differing; // options in which the tables' protocols differ, but for the preset
+    int n_differing;
     char *others;     // other experiments' names, or ""
     int builds;       // that computed the items
     int mixed_scores; // cells scored by several versions of a metric
@@ -52,6 +56,7 @@ void table_data_release(struct table_data *d);
 bool table_row_is_reference(const struct table_row *r);
 /* Does any setting store its weights otherwise? */
 bool table_has_weights(const struct table *t);
+bool table_data_has_weights(const struct table_data *d);
 
 /* Whether a cell lacks items that the task has elsewhere, or that were asked for. */
 bool table_cell_partial(const struct table_cell *c, const struct table_task *t);
@@ -61,6 +66,6 @@ struct table_mean {
     double mean, stderr_;
     bool partial;
 };
-struct table_mean table_row_mean(const struct table_data *d, const struct table_row *r);
+struct table_mean table_row_mean(const struct table *t, const struct table_row *r);
 
 #endif

@@ -118,8 +118,8 @@ static int bury(struct crew *c, int place, int number, struct err *e)
     bool crash = is_crash(number);
     snprintf(why, sizeof why, "a worker crashed twice at it (signal %d, %s)", number,
              strsignal(number));
-    if (store_bury(c->store, c->members[place].owner, crash ? why : NULL, c->plan->build, &failed,
-                   e))
+    if (store_bury(c->store, c->members[place].owner, crash ? why : NULL,
+                   c->plan->variants[0].build_id, &failed, e))
         return -1;
     if (!stop_asked)
         log_warn("worker %d died (signal %d, %s); its items are done again%s", place + 1, number,

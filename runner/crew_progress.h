@@ -12,8 +12,9 @@
 struct crew_progress {
     const struct plan *plan;
     struct progress bar; // in units of cost
-    double cost_done;
-    int64_t items, items_done; // of the experiment, those of earlier calls included
+    double cost, cost_done;
+    int variant;                                           // at work
+    int64_t items[VARIANTS_MAX], items_done[VARIANTS_MAX]; // those of earlier calls included
     double prefill_tokens, decode_tokens, start;
     char at[sizeof((struct news *)0)->text]; // what was last begun
 };

@@ -1,8 +1,6 @@
 #include "runner/estimate.h"
 
-#include <stdlib.h>
-
-#include "harness/base/mem.h"
+#include <string.h>
 
 /* A step's operations take so many times as long as those of a prefill, whose rows share weights.
  */
@@ -47,41 +45,33 @@ static double tokens_of_byte(const struct model *m, struct text t)
     return ratio;
 }
 
-static void measure_task(struct lengths *l, int task)
+void lengths_open(struct lengths *l, const struct plan *p)
 {
-    const struct plan_task *t = &l->plan->tasks[task];
-    double ratio = 0;
     struct buf text;
+    struct err ignored;
+    memset(l, 0, sizeof *l);
+    l->plan = p;
     buf_init(&text);
-    l->tokens[task] = xcalloc(t->samples.n, sizeof(double));
-    for (size_t i = 0; i < t->samples.n; i++) {
-        struct err ignored;
-        buf_reset(&text);
-        if (task_prompt_fill(&t->prompt, &t->samples.list[i], &text, &ignored))
-            continue;
-        if (ratio == 0)
-            ratio = tokens_of_byte(l->plan->model, text_buf(&text));
-        l->tokens[task][i] = ratio * (double)text.n;
-    }
+    for (int v = 0; v < p->x->n_variants; v++)
+        for (int t = 0; t < p->x->n_tasks; t++) {
+            const struct plan_task *task = &p->tasks[t];
+            buf_reset(&text);
+            if (task->samples.n &&
+                !task_prompt_fill(&task->prompt, &task->samples.list[0], &text, &ignored))
+                l->ratio[v][t] = tokens_of_byte(p->variants[v].model, text_buf(&text));
+        }
     buf_release(&text);
 }
 
-void lengths_open(struct lengths *l, const struct plan *p)
+int lengths_prompt(const struct lengths *l, int variant, int task, size_t sample)
 {
-    *l = (struct lengths){.plan = p};
-    for (int t = 0; t < p->x->n_tasks; t++)
-        measure_task(l, t);
+    double n = l->ratio[variant][task] * (double)l->plan->tasks[task].bytes[sample];
+    double most = l->plan->variants[variant].variant->protocol.max_prompt_tokens;
+    return (int)(n < most ? n : most) + 1;
 }
 
-void lengths_release(struct lengths *l)
+int lengths_answer(const struct lengths *l, int variant, int task)
 {
-    for (int t = 0; t < TASKS_MAX; t++)
-        free(l->tokens[t]);
-    *l = (struct lengths){0};
-}
-
-int lengths_prompt(const struct lengths *l, int task, int sample)
-{
-    double n = l->tokens[task][sample], most = l->plan->x->protocol.max_prompt_tokens;
-    return (int)(n < most ? n : most);
+    int own = l->plan->variants[variant].variant->protocol.max_new_tokens;
+    return own ? own : l->plan->tasks[task].prompt.max_new_tokens;
 }

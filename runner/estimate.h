@@ -12,16 +12,17 @@ double estimate_prefill(const struct model *m, int n_prompt);
 double estimate_decode(const struct model *m, int n_prompt, int max_new);
 double estimate_group(const struct model *m, int n_prompt, int max_new, int n_settings);
 
-/* Prompt tokens of all samples before they are cut: from the length of the text and the first
- * sample's tokens. */
+/* How long prompts are, as each variant's model reads them. */
 struct lengths {
     const struct plan *plan;
-    double *tokens[TASKS_MAX]; // [samples.n]
+    double ratio[VARIANTS_MAX][TASKS_MAX]; // tokens of a byte: of the task's first sample
 };
 
+/* Encodes a sample of each task for each variant. */
 void lengths_open(struct lengths *l, const struct plan *p);
-void lengths_release(struct lengths *l);
-/* As it is fed, cut to what the protocol allows. */
-int lengths_prompt(const struct lengths *l, int task, int sample);
+/* Tokens of the prompt as it is fed, cut to what the protocol allows. */
+int lengths_prompt(const struct lengths *l, int variant, int task, size_t sample);
+/* The longest answer. */
+int lengths_answer(const struct lengths *l, int variant, int task);
 
 #endif

@@ -11,14 +11,16 @@
 static int find_task(struct group *g, const struct plan *p, struct err *e)
 {
     const struct store_claim *c = &g->claim;
-    for (int t = 0; t < p->x->n_tasks && !g->task; t++)
-        if (p->tasks[t].id == c->task)
+    g->variant = plan_find_variant(p, c->model, c->protocol);
+    for (int t = 0; t < p->x->n_tasks && g->variant && !g->task; t++)
+        if (g->variant->task_ids[t] == c->task)
             g->task = &p->tasks[t];
     if (!g->task || (size_t)c->sample_index >= g->task->samples.n ||
         strcmp(g->task->samples.list[c->sample_index].hash, c->sample_hash))
         return err_system(e, "a job of sample %s[%d] is not of this plan",
                           g->task ? g->task->task->name : "?", c->sample_index);
     g->sample = &g->task->samples.list[c->sample_index];
+    g->model = g->variant->model;
     return 0;
 }
 
@@ -43,7 +45,6 @@ int group_open(struct group **out, const struct plan *p, struct store_claim *cla
     *claim = (struct store_claim){0};
     g->settings = xcalloc((size_t)g->claim.n, sizeof *g->settings);
     tokens_init(&g->prompt.ids);
-    g->model = p->model;
     if (find_task(g, p, e) || find_settings(g, p, e)) {
         group_free(g);
         return -1;
@@ -69,15 +70,15 @@ void group_free(struct group *g)
 
 /* ---- its prompt ---- */
 
-int group_prompt(struct group *g, const struct plan *p, struct err *e)
+int group_prompt(struct group *g, struct err *e)
 {
-    const struct protocol *protocol = &p->x->protocol;
+    const struct protocol *protocol = &g->variant->variant->protocol;
     const struct task *task = g->task->task->task;
     struct buf filled;
     buf_init(&filled);
     int rc = task_prompt_fill(&g->task->prompt, g->sample, &filled, e);
     if (!rc)
-        rc = protocol_prompt(protocol, &p->x->model, task, model_get_tokenizer(g->model),
+        rc = protocol_prompt(protocol, g->variant->spec, task, model_get_tokenizer(g->model),
                              text_buf(&filled), &g->prompt, e);
     buf_release(&filled);
     if (!rc)
@@ -228,7 +229,7 @@ static void close_sequence(struct group *g, int i)
 
 struct letter *group_finish(struct group *g, int i, struct buf *warning)
 {
-    struct letter *l = letter_new(g->claim.jobs[i].job);
+    struct letter *l = letter_new(g->claim.jobs[i].job, g->variant->build_id);
     struct sequence *s = &g->sequences[i];
     struct err why;
     put_prompt(l, g);
@@ -249,7 +250,7 @@ struct letter *group_finish(struct group *g, int i, struct buf *warning)
 
 struct letter *group_fail(struct group *g, int i, const struct err *why)
 {
-    struct letter *l = letter_new(g->claim.jobs[i].job);
+    struct letter *l = letter_new(g->claim.jobs[i].job, g->variant->build_id);
     put_prompt(l, g);
     group_name(g, &l->text);
     buf_printf(&l->text, ": %s", why->msg);

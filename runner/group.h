@@ -9,9 +9,9 @@
 #include "runner/plan.h"
 
 struct group {
-    struct store_claim claim; // owned
-    int variant;              // of the plan
-    struct model *model;      // borrowed, as all that follows
+    struct store_claim claim;           // owned
+    const struct plan_variant *variant; // borrowed, as all that follows
+    struct model *model;
     const struct plan_task *task;
     const struct sample *sample;
     const struct quant_format *weights;  // of all its settings: part of the prefill class
@@ -29,7 +29,7 @@ int group_open(struct group **out, const struct plan *p, struct store_claim *cla
 void group_free(struct group *g); // NULL is fine
 
 /* The prompt's ids and when answers end. ERR_ITEM: this sample cannot be asked so. */
-int group_prompt(struct group *g, const struct plan *p, struct err *e);
+int group_prompt(struct group *g, struct err *e);
 
 /* Bytes to read the prompt for the first n settings, and of what stays: their caches. */
 size_t group_bytes(const struct group *g, int n);

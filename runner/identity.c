@@ -41,28 +41,27 @@ static int hash_config(const char *dir, char out[SHA256_HEX], struct err *e)
     return rc;
 }
 
-int identity_of_model(struct model_identity *id, const struct experiment *x, const struct model *m,
-                      struct err *e)
+int identity_of_model(struct model_identity *id, const struct model_spec *spec,
+                      const struct model *m, struct err *e)
 {
     struct buf b;
-    if (hash_config(x->model.dir, id->config, e) || model_hash_weights(m, id->weights, e) ||
+    if (hash_config(spec->dir, id->config, e) || model_hash_weights(m, id->weights, e) ||
         hash_sha256_file(tokenizer_path(model_get_tokenizer(m)), id->tokenizer, e))
         return -1;
     buf_init(&b);
     buf_printf(&b, "config %s\nweights %s\ntokenizer %s\nrope_factor %.17g\nmax_positions %d\n",
-               id->config, id->weights, id->tokenizer, x->model.rope_factor,
-               x->model.max_positions);
+               id->config, id->weights, id->tokenizer, spec->rope_factor, spec->max_positions);
     hash_buf(&b, id->hash);
     return 0;
 }
 
-int identity_put_model(const struct model_identity *known, const struct experiment *x,
+int identity_put_model(const struct model_identity *known, const struct model_spec *spec,
                        const struct model *m, struct store *s, int64_t *id, struct err *e)
 {
     const struct model_config *c = model_get_config(m);
     struct store_model row = {
         .identity = known->hash,
-        .name = x->model.name,
+        .name = spec->name,
         .config_sha256 = known->config,
         .weights_sha256 = known->weights,
         .tokenizer_sha256 = known->tokenizer,
@@ -94,13 +93,13 @@ static const char *protocol_value(const struct protocol *p, const char *name, ch
     return out;
 }
 
-int identity_put_protocol(const struct experiment *x, struct store *s, int64_t *id, struct err *e)
+int identity_put_protocol(const struct protocol *p, const struct model_spec *spec, struct store *s,
+                          int64_t *id, struct err *e)
 {
-    const struct protocol *p = &x->protocol;
     char hash[SHA256_HEX], preset[64], truncation[64], chat[64], path[64];
     struct buf json;
     buf_init(&json);
-    protocol_canonical(p, &x->model, &json);
+    protocol_canonical(p, spec, &json);
     hash_sha256(text_buf(&json), hash);
     protocol_value(p, "chat", chat);
     struct store_protocol row = {
@@ -109,7 +108,7 @@ int identity_put_protocol(const struct experiment *x, struct store *s, int64_t *
         .preset = protocol_value(p, "preset", preset),
         .max_prompt_tokens = p->max_prompt_tokens,
         .truncation = protocol_value(p, "truncation", truncation),
-        .chat = x->model.chat == CHAT_NONE ? "none" : model_chat_name(x->model.chat),
+        .chat = spec->chat == CHAT_NONE ? "none" : model_chat_name(spec->chat),
         .bos = p->bos,
         .prefill_path = protocol_value(p, "path", path),
     };
@@ -186,19 +185,17 @@ int identity_put_setting(const struct exp_setting *k, struct store *s, int64_t *
     struct store_setting row = STORE_SETTING;
     struct option_list all = {.n = 0};
     struct buf json, chain, weights;
-    char hash[SHA256_HEX];
     buf_init(&json);
     buf_init(&chain);
     buf_init(&weights);
     setting_canonical(k, &json);
-    hash_sha256(text_buf(&json), hash);
     for (int i = 0; i < k->chain.n; i++) {
         buf_printf(&chain, "%s%s", i ? " + " : "", k->chain.links[i].method->name);
         fill_columns(&row, &k->chain.links[i]);
         add_options(&all, &k->chain.links[i]);
     }
     fill_weights(&row, &k->weights, &weights);
-    row.identity = hash;
+    row.identity = k->hash;
     row.name = k->name;
     row.chain = chain.s;
     row.method = k->chain.links[0].method->name;
@@ -214,19 +211,24 @@ int identity_put_setting(const struct exp_setting *k, struct store *s, int64_t *
     return rc;
 }
 
-int identity_put_run(const struct model_identity *known, const struct experiment *x,
-                     const struct run_identity *ids, struct store *s, int64_t *id, struct err *e)
+int identity_put_run(const struct run_identity *run, struct store *s, int64_t *id, struct err *e)
 {
     char hash[SHA256_HEX];
     struct buf b;
     buf_init(&b);
-    buf_printf(&b, "model %s\nprotocol ", known->hash);
-    protocol_canonical(&x->protocol, &x->model, &b);
+    buf_printf(&b, "model %s\nprotocol ", run->known->hash);
+    protocol_canonical(run->protocol, run->spec, &b);
     buf_str(&b, "\nsetting ");
-    setting_canonical(&x->settings[ids->position], &b);
+    setting_canonical(run->setting, &b);
     buf_str(&b, "\norigin run\n");
     hash_buf(&b, hash);
-    struct store_run row = {hash,  ids->model,      ids->setting,  ids->protocol,
-                            "run", ids->experiment, ids->position, x->settings[ids->position].name};
+    struct store_run row = {.identity = hash,
+                            .model = run->model_id,
+                            .setting = run->setting_id,
+                            .protocol = run->protocol_id,
+                            .origin = "run",
+                            .experiment = run->experiment_id,
+                            .position = run->position,
+                            .name = run->setting->name};
     return store_put_run(s, &row, id, e);
 }

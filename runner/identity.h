@@ -23,20 +23,24 @@ void identity_of_task(struct task_identity *id, const struct protocol *p, const 
 struct model_identity {
     char hash[SHA256_HEX], config[SHA256_HEX], weights[SHA256_HEX], tokenizer[SHA256_HEX];
 };
-int identity_of_model(struct model_identity *id, const struct experiment *x, const struct model *m,
-                      struct err *e);
+int identity_of_model(struct model_identity *id, const struct model_spec *spec,
+                      const struct model *m, struct err *e);
 
-int identity_put_model(const struct model_identity *known, const struct experiment *x,
+int identity_put_model(const struct model_identity *known, const struct model_spec *spec,
                        const struct model *m, struct store *s, int64_t *id, struct err *e);
-int identity_put_protocol(const struct experiment *x, struct store *s, int64_t *id, struct err *e);
+int identity_put_protocol(const struct protocol *p, const struct model_spec *spec, struct store *s,
+                          int64_t *id, struct err *e);
 int identity_put_setting(const struct exp_setting *k, struct store *s, int64_t *id, struct err *e);
 
+/* A setting under one model and protocol, and the ids of these rows. */
 struct run_identity {
-    int64_t model, protocol, setting;
-    int position; // of the setting in the experiment
-    int64_t experiment;
+    const struct model_identity *known;
+    const struct model_spec *spec;
+    const struct protocol *protocol;
+    const struct exp_setting *setting;
+    int64_t model_id, protocol_id, setting_id, experiment_id;
+    int position; // in the experiment: variants in turn, settings in each
 };
-int identity_put_run(const struct model_identity *known, const struct experiment *x,
-                     const struct run_identity *ids, struct store *s, int64_t *id, struct err *e);
+int identity_put_run(const struct run_identity *run, struct store *s, int64_t *id, struct err *e);
 
 #endif

@@ -8,10 +8,11 @@
 enum { LETTERS_MAX = 256 };
 static const double patience = 0.3; // seconds
 
-struct letter *letter_new(int64_t job)
+struct letter *letter_new(int64_t job, int64_t build)
 {
     struct letter *l = xcalloc(1, sizeof *l);
     l->job = job;
+    l->build = build;
     l->result = STORE_RESULT;
     buf_init(&l->text);
     buf_init(&l->ids);
@@ -48,9 +49,10 @@ int outbox_flush(struct outbox *o, bool due, int *stored, struct err *e)
     struct store_finished *list = xcalloc((size_t)o->n, sizeof *list);
     for (int i = 0; i < o->n; i++) {
         const struct letter *l = o->list[i];
-        list[i] = (struct store_finished){l->job, &l->result, &l->score, l->scored ? 1 : 0, false};
+        list[i] = (struct store_finished){l->job,    l->build,          &l->result,
+                                          &l->score, l->scored ? 1 : 0, false};
     }
-    int rc = store_finish(o->store, o->build, list, o->n, e);
+    int rc = store_finish(o->store, list, o->n, e);
     for (int i = 0; i < o->n && !rc; i++)
         *stored += list[i].kept;
     free(list);

@@ -10,7 +10,7 @@
 
 /* One result with all that it borrows. */
 struct letter {
-    int64_t job;
+    int64_t job, build;
     struct store_result result; // its strings lie in text and ids, or are of the program
     struct store_ledger ledger[LEDGER_ROWS_MAX];
     struct store_score score;
@@ -20,14 +20,13 @@ struct letter {
 
 struct outbox {
     struct store *store; // borrowed
-    int64_t build;
     struct letter **list;
     int n;
     double since; // when the first of them came
 };
 
 /* A letter to fill in: result is STORE_RESULT. Owned by the outbox from outbox_send on. */
-struct letter *letter_new(int64_t job);
+struct letter *letter_new(int64_t job, int64_t build);
 void outbox_send(struct outbox *o, struct letter *l);
 
 /* Stores all. With `due` only when they have waited long enough. *stored is how many went and were

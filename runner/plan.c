@@ -1,81 +1,14 @@
+/* A plan's rows in the database. */
 #include "runner/plan.h"
 
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "datasets/prediction.h"
-#include "harness/base/log.h"
+#include "harness/base/mem.h"
 #include "runner/build_info.h"
-#include "runner/identity.h"
-#include "runner/setting.h"
+#include "runner/plan_order.h"
 
-static int open_task(struct plan *p, int i, struct err *e)
-{
-    struct plan_task *t = &p->tasks[i];
-    struct data_options data;
-    struct err none;
-    t->task = &p->x->tasks[i];
-    exp_task_data(t->task, &data);
-    if (samples_load(&t->samples, t->task->name, &data, (size_t)t->task->samples, e) ||
-        task_prompt_load(&t->prompt, t->task->name, &data, e))
-        return -1;
-    t->metric = metric_find(t->task->task->metric, &none);
-    if (!t->metric)
-        log_warn("task %s: metric %s is not in this version: answers are stored without a score",
-                 t->task->name, t->task->task->metric);
-    return 0;
-}
-
-static int check_settings(struct plan *p, struct err *e)
-{
-    for (int i = 0; i < p->x->n_settings; i++) {
-        const struct exp_setting *s = &p->x->settings[i];
-        char where[300];
-        struct buf class;
-        bool new = true;
-        snprintf(where, sizeof where, "setting '%s'", s->name);
-        if (kv_chain_check(&s->chain, model_shape(p->model), !model_engine(p->model)->floats, where,
-                           e))
-            return -1;
-        if (model_check_weights(p->model, &s->weights, e))
-            return err_in(e, "%s: weights", where);
-        buf_init(&class);
-        setting_class(s, &class);
-        hash_sha256(text_buf(&class), p->classes[i]);
-        buf_release(&class);
-        for (int k = 0; k < i; k++)
-            new &= strcmp(p->classes[i], p->classes[k]) != 0;
-        p->n_classes += new;
-    }
-    return 0;
-}
-
-int plan_open(struct plan *p, const struct experiment *x, struct model *m, struct err *e)
-{
-    *p = (struct plan){.x = x, .model = m};
-    int rc = check_settings(p, e);
-    for (int i = 0; i < x->n_tasks && !rc; i++) {
-        rc = open_task(p, i, e);
-        p->jobs += (int64_t)p->tasks[i].samples.n * x->n_settings;
-    }
-    if (rc)
-        plan_close(p);
-    return rc;
-}
-
-void plan_close(struct plan *p)
-{
-    if (!p->x)
-        return;
-    for (int i = 0; i < p->x->n_tasks; i++) {
-        samples_release(&p->tasks[i].samples);
-        task_prompt_release(&p->tasks[i].prompt);
-    }
-    p->x = NULL;
-}
-
-static int put_build(struct plan *p, struct store *s, int threads, struct err *e)
+static int put_build(struct plan_variant *v, struct store *s, int threads, struct err *e)
 {
     struct build_info b;
     build_info_get(&b);
@@ -85,11 +18,11 @@ static int put_build(struct plan *p, struct store *s, int threads, struct err *e
                               b.compiler,
                               b.cflags,
                               b.blas,
-                              model_engine(p->model)->kernels->name,
+                              model_engine(v->model)->kernels->name,
                               b.cpu,
                               b.host,
                               threads};
-    return store_put_build(s, &row, &p->build, e);
+    return store_put_build(s, &row, &v->build_id, e);
 }
 
 static int put_experiment(struct plan *p, struct store *s, struct err *e)
@@ -100,10 +33,12 @@ static int put_experiment(struct plan *p, struct store *s, struct err *e)
     return store_put_experiment(s, &row, &p->experiment, e);
 }
 
-static int put_task(struct plan *p, struct store *s, struct plan_task *t, struct err *e)
+static int put_task(const struct plan *p, struct store *s, struct plan_variant *v, int i,
+                    struct err *e)
 {
+    const struct plan_task *t = &p->tasks[i];
     struct task_identity id;
-    identity_of_task(&id, &p->x->protocol, t->task, &t->samples, &t->prompt);
+    identity_of_task(&id, &v->variant->protocol, t->task, &t->samples, &t->prompt);
     const struct task *k = t->task->task;
     struct store_task row = {
         .identity = id.hash,
@@ -118,7 +53,7 @@ static int put_task(struct plan *p, struct store *s, struct plan_task *t, struct
         .template_hash = t->prompt.hash,
         .max_new_tokens = id.max_new,
     };
-    return store_put_task(s, &row, &t->id, e);
+    return store_put_task(s, &row, &v->task_ids[i], e);
 }
 
 /* Once for all settings: export and rescoring need it. */
@@ -147,51 +82,122 @@ static int put_samples(struct plan *p, struct store *s, struct err *e)
     return 0;
 }
 
-static int put_jobs(struct plan *p, struct store *s, const int64_t *runs, struct err *e)
+/* ---- runs and jobs ---- */
+
+struct putting {
+    struct plan *p;
+    struct store *store;
+    int64_t (*runs)[SETTINGS_MAX]; // [variant][setting]
+    struct err *e;
+};
+
+static int put_runs(struct putting *w, int variant)
 {
-    size_t most = 0;
-    for (int t = 0; t < p->x->n_tasks; t++)
-        most = p->tasks[t].samples.n > most ? p->tasks[t].samples.n : most;
-    /* Sample by sample over all tasks: a run that is stopped has something of each. */
-    for (size_t i = 0; i < most; i++)
-        for (int t = 0; t < p->x->n_tasks; t++)
-            for (int k = 0; k < p->x->n_settings && i < p->tasks[t].samples.n; k++) {
-                const struct sample *sample = &p->tasks[t].samples.list[i];
-                struct store_job job = {p->experiment, runs[k],      p->tasks[t].id, sample->id.s,
-                                        (int)i,        sample->hash, p->classes[k],  NULL};
-                int64_t id;
-                bool made;
-                if (store_plan_job(s, &job, &id, &made, e))
-                    return -1;
-                p->planned_now += made;
-            }
+    struct plan *p = w->p;
+    const struct plan_variant *v = &p->variants[variant];
+    struct run_identity run = {.known = &p->known[v->variant->model],
+                               .spec = v->spec,
+                               .protocol = &v->variant->protocol,
+                               .model_id = v->model_id,
+                               .protocol_id = v->protocol_id,
+                               .experiment_id = p->experiment};
+    for (int k = 0; k < p->x->n_settings; k++) {
+        run.setting = &p->x->settings[k];
+        run.setting_id = p->setting_ids[k];
+        run.position = variant * p->x->n_settings + k;
+        if (identity_put_run(&run, w->store, &w->runs[variant][k], w->e))
+            return -1;
+    }
     return 0;
+}
+
+/* Two names for one checkpoint would share their results under one of them. */
+static int check_distinct(const struct plan *p, int variant, struct err *e)
+{
+    const struct plan_variant *v = &p->variants[variant];
+    const struct plan_variant *same = plan_find_variant(p, v->model_id, v->protocol_id);
+    if (same == v)
+        return 0;
+    return err_user(e, "models '%s' and '%s' are the same under the same protocol",
+                    same->spec->name, v->spec->name);
+}
+
+static int put_variant(struct putting *w, int variant, int threads)
+{
+    struct plan_variant *v = &w->p->variants[variant];
+    const struct model_identity *known = &w->p->known[v->variant->model];
+    if (put_build(v, w->store, threads, w->e) ||
+        identity_put_model(known, v->spec, v->model, w->store, &v->model_id, w->e) ||
+        identity_put_protocol(&v->variant->protocol, v->spec, w->store, &v->protocol_id, w->e) ||
+        check_distinct(w->p, variant, w->e))
+        return -1;
+    for (int t = 0; t < w->p->x->n_tasks; t++)
+        if (put_task(w->p, w->store, v, t, w->e))
+            return -1;
+    return put_runs(w, variant);
+}
+
+static int put_job(void *arg, const struct plan_place *at)
+{
+    struct putting *w = arg;
+    struct plan *p = w->p;
+    const struct sample *sample = &p->tasks[at->task].samples.list[at->sample];
+    struct store_job job = {.experiment = p->experiment,
+                            .run = w->runs[at->variant][at->setting],
+                            .task = p->variants[at->variant].task_ids[at->task],
+                            .sample_id = sample->id.s,
+                            .sample_index = (int)at->sample,
+                            .sample_hash = sample->hash,
+                            .prefill_class = p->classes[at->setting]};
+    const struct head *head = &p->tasks[at->task].heads[at->sample];
+    if (head->hash[0])
+        job.head = head->hash;
+    int64_t id;
+    bool made;
+    if (store_plan_job(w->store, &job, &id, &made, w->e))
+        return -1;
+    p->planned_now += made;
+    return 0;
+}
+
+static int put_rows(struct putting *w, int threads)
+{
+    struct plan *p = w->p;
+    if (put_experiment(p, w->store, w->e))
+        return -1;
+    for (int k = 0; k < p->x->n_settings; k++)
+        if (identity_put_setting(&p->x->settings[k], w->store, &p->setting_ids[k], w->e))
+            return -1;
+    for (int v = 0; v < p->x->n_variants; v++)
+        if (put_variant(w, v, threads))
+            return -1;
+    return put_samples(p, w->store, w->e) || plan_order(p, put_job, w) ? -1 : 0;
 }
 
 static int put_all(struct plan *p, struct store *s, int threads, struct err *e)
 {
-    int64_t model, protocol, runs[SETTINGS_MAX];
-    if (put_build(p, s, threads, e) || put_experiment(p, s, e) ||
-        identity_put_model(&p->known, p->x, p->model, s, &model, e) ||
-        identity_put_protocol(p->x, s, &protocol, e))
-        return -1;
-    for (int t = 0; t < p->x->n_tasks; t++)
-        if (put_task(p, s, &p->tasks[t], e))
-            return -1;
-    for (int k = 0; k < p->x->n_settings; k++) {
-        struct run_identity id = {model, protocol, 0, k, p->experiment};
-        if (identity_put_setting(&p->x->settings[k], s, &p->setting_ids[k], e))
-            return -1;
-        id.setting = p->setting_ids[k];
-        if (identity_put_run(&p->known, p->x, &id, s, &runs[k], e))
+    struct putting w = {.p = p, .store = s, .e = e};
+    w.runs = xmalloc(mem_size((size_t)p->x->n_variants, sizeof *w.runs));
+    int rc = put_rows(&w, threads);
+    free(w.runs);
+    return rc;
+}
+
+/* Of each model once, whatever engines it has. */
+static int identify_models(struct plan *p, struct err *e)
+{
+    for (int i = 0; i < p->x->n_variants; i++) {
+        const struct plan_variant *v = &p->variants[i];
+        if ((i == 0 || v->spec != v[-1].spec) &&
+            identity_of_model(&p->known[v->variant->model], v->spec, v->model, e))
             return -1;
     }
-    return put_samples(p, s, e) || put_jobs(p, s, runs, e) ? -1 : 0;
+    return 0;
 }
 
 int plan_store(struct plan *p, struct store *s, int threads, struct err *e)
 {
-    if (identity_of_model(&p->known, p->x, p->model, e) || store_begin(s, e))
+    if (identify_models(p, e) || store_begin(s, e))
         return -1;
     if (put_all(p, s, threads, e)) {
         store_rollback(s);
@@ -202,53 +208,9 @@ int plan_store(struct plan *p, struct store *s, int threads, struct err *e)
 
 int plan_try(struct plan *p, struct store *s, int threads, struct store_counts *out, struct err *e)
 {
-    if (identity_of_model(&p->known, p->x, p->model, e) || store_begin(s, e))
+    if (identify_models(p, e) || store_begin(s, e))
         return -1;
     int rc = put_all(p, s, threads, e) || store_count(s, p->experiment, out, e) ? -1 : 0;
     store_rollback(s);
     return rc;
-}
-
-void plan_set_threads(struct plan *p, int threads)
-{
-    model_set_threads(p->model, threads);
-}
-
-void plan_describe(const struct plan *p, struct buf *out)
-{
-    const struct experiment *x = p->x;
-    const struct model_config *c = model_get_config(p->model);
-    buf_printf(out, "experiment  %s\nmodel       %s (%s, %d layers, %.2f M parameters, %s)\n",
-               x->name, x->model.name, c->family, c->n_layers,
-               (double)model_parameters(p->model) / 1e6, dtype_name(model_weights_dtype(p->model)));
-    buf_str(out, "protocol    ");
-    opt_put_summary(protocol_options, &x->protocol, 12, out);
-    buf_printf(out, "\nsettings    %d in %d prefill classes\n", x->n_settings, p->n_classes);
-    for (int k = 0; k < x->n_settings; k++) {
-        buf_printf(out, "            %-24s ", x->settings[k].name);
-        setting_describe(&x->settings[k], out);
-        buf_char(out, '\n');
-    }
-    for (int t = 0; t < x->n_tasks; t++) {
-        const struct exp_task *k = &x->tasks[t];
-        buf_printf(out, "task        %-24s %zu samples", k->name, p->tasks[t].samples.n);
-        if (k->task->source == SOURCE_MINI)
-            buf_printf(out, " of %d words", k->words);
-        buf_printf(out, ", %s\n", k->task->metric);
-    }
-    buf_printf(out, "items       %lld (a prompt is prefilled %d times for %d settings)\n",
-               (long long)p->jobs, p->n_classes, x->n_settings);
-}
-
-void plan_describe_json(const struct plan *p, const struct store_counts *counts, struct buf *out)
-{
-    buf_printf(out, "{\"items\":%lld,\"prefill_classes\":%d,\"settings\":%d,\"tasks\":%d,",
-               (long long)p->jobs, p->n_classes, p->x->n_settings, p->x->n_tasks);
-    buf_printf(out,
-               "\"in_database\":{\"ready\":%lld,\"running\":%lld,\"done\":%lld,\"failed\":%lld},",
-               (long long)counts->ready, (long long)counts->running, (long long)counts->done,
-               (long long)counts->failed);
-    buf_str(out, "\"configuration\":");
-    buf_text(out, text_buf(&p->x->canonical));
-    buf_str(out, "}\n");
 }

@@ -16,7 +16,6 @@ enum { EXIT_INTERRUPTED = 130 };
 struct session {
     const struct session_options *o;
     struct experiment x;
-    struct model *model;
     struct plan plan;
     struct store *store;
     struct crew_result result;
@@ -26,22 +25,6 @@ int session_threads(int asked)
 {
     long n = asked > 0 ? asked : sysconf(_SC_NPROCESSORS_ONLN);
     return n < 1 ? 1 : (int)n;
-}
-
-static int open_model(struct session *s, struct err *e)
-{
-    struct model_options m = {
-        .threads = 1, // until the workers are there
-        .reference = s->x.protocol.path == PATH_REFERENCE,
-        .floats = s->x.protocol.path == PATH_FLOATS,
-        .kernels = s->o->kernels,
-        .rope_factor = s->x.model.rope_factor,
-        .max_positions = s->x.model.max_positions,
-    };
-    if (!file_is_dir(s->x.model.dir))
-        return err_user(e, "model '%s': there is no folder %s", s->x.model.name, s->x.model.dir);
-    s->model = model_open(s->x.model.dir, &m, e);
-    return s->model ? 0 : err_in(e, "model '%s'", s->x.model.name);
 }
 
 /* What would run, and how much of it is in the database: planned there, then taken back. */
@@ -136,7 +119,8 @@ static int carry_out(struct session *s, struct err *e)
     const struct session_options *o = s->o;
     if (experiment_read(&s->x, o->config, o->sets, o->n_sets, o->model, o->model_dir, o->limit, e))
         return -1;
-    if (open_model(s, e) || plan_open(&s->plan, &s->x, s->model, e))
+    struct plan_engine engine = {1, o->kernels}; // workers have more threads
+    if (plan_open(&s->plan, &s->x, &engine, e))
         return -1;
     if (o->dry_run)
         return describe(s, e);
@@ -155,7 +139,6 @@ int session_run(const struct session_options *o)
         code = o->dry_run ? 0 : exit_code(s, &e);
     store_close(s->store);
     plan_close(&s->plan);
-    model_close(s->model);
     experiment_release(&s->x);
     free(s);
     return code;

@@ -11,5 +11,8 @@ void setting_canonical(const struct exp_setting *s, struct buf *out);
 void setting_class(const struct exp_setting *s, struct buf *out);
 /* "kvo key_bits=4 + w4g128": methods with the options that differ, and the weights. */
 void setting_describe(const struct exp_setting *s, struct buf *out);
+/* What the setting has of a factor of an ablation ("kvo.key_bits", "weights.bits", "chain"), as
+ * text; nothing where its chain has no such option. */
+void setting_put_value(const struct exp_setting *s, const char *factor, struct buf *out);
 
 #endif

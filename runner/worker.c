@@ -62,7 +62,7 @@ static void tell_group(struct worker *w, const struct group *g, const char *what
     struct buf b;
     buf_init(&b);
     group_name(g, &b);
-    w->news.variant = g->variant;
+    w->news.variant = (int)(g->variant - w->o->plan->variants);
     snprintf(w->news.text, sizeof w->news.text, "%.60s%s", b.s, what);
     buf_release(&b);
     tell(w, true);
@@ -95,7 +95,7 @@ static int fail_group(struct worker *w, struct group *g, const struct err *why, 
     snprintf(shown.msg, sizeof shown.msg, "%.100s: %.800s", name.s, why->msg);
     buf_release(&name);
     tell_text(w, NEWS_WARN, &shown);
-    w->news.variant = g->variant;
+    w->news.variant = (int)(g->variant - w->o->plan->variants);
     w->news.cost += estimate_group(g->model, (int)g->prompt.ids.n, g->rules.max_new, g->claim.n);
     for (int i = 0; i < g->claim.n; i++)
         send_result(w, group_fail(g, i, why));
@@ -108,7 +108,7 @@ static void finish_sequence(struct worker *w, struct group *g, int i)
     struct buf warning;
     buf_init(&warning);
     w->used -= group_cache_bytes(g, i);
-    w->news.variant = g->variant;
+    w->news.variant = (int)(g->variant - w->o->plan->variants);
     w->news.cost += estimate_decode(g->model, (int)g->prompt.ids.n, g->rules.max_new);
     send_result(w, group_finish(g, i, &warning));
     if (warning.n) {
@@ -207,7 +207,7 @@ static int claim(struct worker *w, struct err *e)
         store_claim_free(&c);
         return -1;
     }
-    if (group_prompt(g, w->o->plan, &why))
+    if (group_prompt(g, &why))
         return fail_group(w, g, &why, e) ? -1 : 1;
     w->waiting = g;
     return 1;
@@ -295,7 +295,7 @@ static int open_worker(struct worker *w, struct err *e)
 {
     if (store_open(w->o->db, STORE_READWRITE, &w->store, e))
         return -1;
-    w->outbox = (struct outbox){.store = w->store, .build = w->o->plan->build};
+    w->outbox = (struct outbox){.store = w->store};
     w->news = (struct news){.kind = NEWS_WORK, .worker = w->o->place};
     plan_set_threads(w->o->plan, w->o->threads);
     return 0;

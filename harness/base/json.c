@@ -201,6 +201,47 @@ void json_free(struct json *j)
     }
 }
 
+struct json *json_dup(const struct json *j)
+{
+    struct json *copy = xcalloc(1, sizeof *copy), **tail = &copy->first;
+    copy->type = j->type;
+    copy->number = j->number;
+    copy->length = j->length;
+    if (j->type == JSON_STRING)
+        copy->str = text_dup(j->str);
+    for (const struct json *m = j->first; m; m = m->next) {
+        *tail = json_dup(m);
+        if (m->key)
+            (*tail)->key = xstrdup(m->key);
+        tail = &(*tail)->next;
+    }
+    return copy;
+}
+
+static bool equal_members(const struct json *a, const struct json *b)
+{
+    const struct json *other = b->first;
+    for (const struct json *m = a->first; m; m = m->next) {
+        if (a->type == JSON_OBJECT)
+            other = json_get(b, m->key);
+        if (!other || !json_equal(m, other))
+            return false;
+        other = other->next;
+    }
+    return true;
+}
+
+bool json_equal(const struct json *a, const struct json *b)
+{
+    if (a->type != b->type || a->length != b->length)
+        return false;
+    if (a->type == JSON_STRING)
+        return text_eq(a->str, b->str);
+    if (a->type == JSON_ARRAY || a->type == JSON_OBJECT)
+        return equal_members(a, b);
+    return a->type == JSON_NULL || !(a->number < b->number || a->number > b->number);
+}
+
 enum json_type json_type(const struct json *j)
 {
     return j->type;
@@ -323,6 +364,32 @@ static struct json **slot(struct json *j, const char *name, size_t n)
         j->length++;
     }
     return p;
+}
+
+struct json *json_object_new(void)
+{
+    struct json *j = xcalloc(1, sizeof *j);
+    j->type = JSON_OBJECT;
+    return j;
+}
+
+struct json *json_string_new(struct text t)
+{
+    struct json *j = xcalloc(1, sizeof *j);
+    j->type = JSON_STRING;
+    j->str = text_dup(t);
+    return j;
+}
+
+void json_add(struct json *object, const char *key, struct json *value)
+{
+    struct json **tail = &object->first;
+    assert(object->type == JSON_OBJECT && !json_get(object, key));
+    while (*tail)
+        tail = &(*tail)->next;
+    value->key = xstrdup(key);
+    *tail = value;
+    object->length++;
 }
 
 int json_set(struct json *root, const char *path, struct json *value, struct err *e)

@@ -25,6 +25,11 @@ bool json_bool(const struct json *j);
 double json_number(const struct json *j);
 struct text json_string(const struct json *j); // a NUL follows its end
 
+/* A copy with all below it, the caller's to free; a member's copy has no key. */
+struct json *json_dup(const struct json *j);
+/* The same value? Order counts in arrays, not in objects. */
+bool json_equal(const struct json *a, const struct json *b);
+
 /* Arrays and objects: elements in order. json_next(NULL-terminated) walks them. */
 size_t json_length(const struct json *j);
 const struct json *json_first(const struct json *j);
@@ -39,6 +44,11 @@ const struct json *json_need(const struct json *object, const char *key, enum js
 /* A member that is a whole number in [min, max]. */
 int json_need_int(const struct json *object, const char *key, long min, long max, long *out,
                   struct err *e);
+
+/* New values, and one more member at an object's end: value is taken, the key must not be there. */
+struct json *json_object_new(void);
+struct json *json_string_new(struct text t);
+void json_add(struct json *object, const char *key, struct json *value);
 
 /* Puts value (taken) at a dotted path such as "protocol.bos" or "settings.0.name": members are
  * replaced or added, objects on the way made; an array's index must be there. ERR_USER otherwise,

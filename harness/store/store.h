@@ -279,7 +279,7 @@ struct store_result {
 
 /* What came of a claimed job. */
 struct store_finished {
-    int64_t job;
+    int64_t job, build;
     const struct store_result *result;
     const struct store_score *scores;
     int n_scores;
@@ -288,7 +288,7 @@ struct store_finished {
 };
 
 /* Results, ledgers and scores, all of them in one transaction: a commit waits for the disk. */
-int store_finish(struct store *s, int64_t build, struct store_finished *list, int n, struct err *e);
+int store_finish(struct store *s, struct store_finished *list, int n, struct err *e);
 
 /* A job that was planned in the same transaction has this prediction, made elsewhere: it has no
  * build. */

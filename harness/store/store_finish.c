@@ -71,19 +71,18 @@ int store_put_score(struct store *s, int64_t job, const struct store_score *scor
                   NULL, e);
 }
 
-static int put_one(struct store *s, int64_t build, const char *now, struct store_finished *f,
-                   struct err *e)
+static int put_one(struct store *s, const char *now, struct store_finished *f, struct err *e)
 {
     const struct store_result *r = f->result;
     int64_t changes;
     assert(!r->error || !f->n_scores);
-    if (put_result(s, f->job, build, r, now, &changes, e))
+    if (put_result(s, f->job, f->build, r, now, &changes, e))
         return -1;
     f->kept = changes == 1;
     if (!f->kept)
         return 0;
     if (r->error)
-        return put_failure(s, f->job, build, now, r->error, e);
+        return put_failure(s, f->job, f->build, now, r->error, e);
     for (int i = 0; i < r->n_ledger; i++)
         if (put_ledger(s, f->job, &r->ledger[i], e))
             return err_in(e, "class %s", r->ledger[i].class);
@@ -93,22 +92,21 @@ static int put_one(struct store *s, int64_t build, const char *now, struct store
     return 0;
 }
 
-static int put_all(struct store *s, int64_t build, struct store_finished *list, int n,
-                   struct err *e)
+static int put_all(struct store *s, struct store_finished *list, int n, struct err *e)
 {
     char now[32];
     clock_stamp(now);
     for (int i = 0; i < n; i++)
-        if (put_one(s, build, now, &list[i], e))
+        if (put_one(s, now, &list[i], e))
             return err_in(e, "storing the result of job %lld", (long long)list[i].job);
     return 0;
 }
 
-int store_finish(struct store *s, int64_t build, struct store_finished *list, int n, struct err *e)
+int store_finish(struct store *s, struct store_finished *list, int n, struct err *e)
 {
     if (db_begin(s->db, e))
         return -1;
-    if (!put_all(s, build, list, n, e) && !db_commit(s->db, e))
+    if (!put_all(s, list, n, e) && !db_commit(s->db, e))
         return 0;
     db_rollback(s->db);
     return -1;

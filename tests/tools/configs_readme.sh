@@ -23,14 +23,58 @@ and doubled keys, wrong types and values out of range are refused before any wor
 | `name` | of the experiment; reports find it by this |
 | `about` | for people; ignored |
 | `model` | a known model (`kvlab list models`), a folder written with a `/`, or an object: see below |
+| `models` | in place of `model`: a list of them, each with a name of its own; `--model` replaces all by one |
 | `samples` | records of each task: the first so many; 0 or absent: all (of a generated task 10) |
 | `data` | where samples come from, for all tasks: see "tasks" below |
-| `tasks` | names (`kvlab list tasks`, LongBench-E's with `_e`), or objects with a name and what differs; a generated one may be listed several times with other words or seeds |
-| `protocol` | how a sample becomes a prompt and when an answer ends: see below |
-| `settings` | what is compared: `{"name": ..., "chain": [...]}`; a chain lists methods, `"full"` or `{"kvo": {"key_bits": 4}}`; two methods that fill the same hook are refused; `"weights": {"bits": 4}` packs the weights, see below |
+| `tasks` | names (`kvlab list tasks`, LongBench-E's with `_e`), or objects with a name and what differs; a generated one may be listed several times with other words or seeds, and its `words` and `seed` may be lists |
+| `protocol` | how a sample becomes a prompt and when an answer ends: see below; any of it may be a list |
+| `settings` | what is compared: `{"name": ..., "chain": [...]}`; a chain lists methods, `"full"` or `{"kvo": {"key_bits": 4}}`; two methods that fill the same hook are refused; `"weights": {"bits": 4}` packs the weights; grids and ablations: see below |
 
 The configuration is resolved (every option with its value), echoed, stored and hashed. What makes a result the same
 result is the content: weights, tokenizer, records, template, protocol, setting; never a name or a date.
+
+## Lists: grids, ablations, variants
+
+`kvlab plan FILE` shows what lists come to, before any work. `grid.json` and `ablation.json` are examples.
+
+**A grid** makes a setting for every combination of its lists, the last one varying fastest:
+
+```
+{"name": "kvo {key_bits} bit, read {token_budget}", "chain": ["kvo"],
+ "grid": {"key_bits": [2, 3, 4], "token_budget": [128, 256, 384]},
+ "exclude": [{"key_bits": 4, "token_budget": 128}]}
+{"name": "kvo", "chain": ["kvo"], "zip": {"key_group": [16, 32], "value_group": [16, 32]}}
+```
+
+| key | what |
+|---|---|
+| `grid` | lists of which every combination is a setting |
+| `zip` | lists of equal length that advance together; with `grid`: every combination with every step |
+| `exclude` | points to leave out: those that agree with all members of an entry; each must meet a point |
+| `name` | `{key}` stands for its value; keys that it does not name follow as ` key=value` (of a zip one is enough) |
+
+A key that varies is an option of one of the chain's methods (`"key_bits"`, or `"kvo.key_bits"` where several methods have it),
+`"weights.OPTION"` (`"weights.bits": [4, 8, 16]`), or `"chain"` itself, a list of chains in place of the key next to `name`; the
+other keys must then be options in each of them. What a list states replaces what the chain or `weights` state. Keys in `exclude`
+and between braces are written as in the lists. `--set 'settings.1.grid.key_bits=[1,2]'` changes a list for one call.
+
+**An ablation** is a base and, for one factor at a time, a setting for each value other than the base's own:
+
+```
+{"ablation": "bits", "base": {"name": "kvo", "chain": ["kvo"]}, "vary": {"key_bits": [1, 2, 3, 4], "order": [false]}}
+{"ablation": "pruning", "base": "kvo", "vary": {"key_kept": [0.25, 0.5], "weights.bits": [4]}}
+```
+
+`base` is a setting or the name of one above; ablations may share it, it runs once. A variation is called as the base with
+` key=value`. The stored configuration keeps of each setting its ablation, factor and value.
+
+**Variants.** `models`, and lists in `protocol` (`{"preset": ["longbench", "kvo"], "max_prompt_tokens": [1000, 2000]}`), make
+variants, a model with a protocol each: every setting runs in every one, and the table has a block for each. A configuration
+of one model and one protocol is the same experiment however it is written. Lists of `words` and `seed` in an entry of
+`tasks` make a task of every combination.
+
+At most 1024 settings, 64 tasks, 16 models and 64 variants. A list that is empty or doubles a value, two settings that are the
+same and two names that are equal are refused.
 TOP
 part "A task, and data" task
 part "Protocol" protocol

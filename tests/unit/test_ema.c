@@ -161,8 +161,8 @@ static void finish(struct sample_db *d, const struct store_claim *c, int i, bool
     r.kv_basis = "held";
     r.ledger = row;
     r.n_ledger = with_ledger ? ledger_rows(&l, 13000000, 13000000, row) : 0;
-    must(store_finish(d->s, d->build, &(struct store_finished){.job = c->jobs[i].job, .result = &r},
-                      1, &e));
+    struct store_finished done = {.job = c->jobs[i].job, .build = d->build, .result = &r};
+    must(store_finish(d->s, &done, 1, &e));
 }
 
 static void make_sample_db(struct sample_db *d, const char *path, bool with_ledger)

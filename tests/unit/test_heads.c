@@ -16,7 +16,7 @@ static char document[3][LONG + 64];
 static struct text prompt(int which, size_t n, const char *question, char *room)
 {
     memcpy(room, document[which], n);
-    strcpy(room + n, question);
+    memcpy(room + n, question, strlen(question) + 1);
     return text_of(room);
 }
 

@@ -167,8 +167,8 @@ static void work_goes_on_in_it(void **state)
     r.prompt_tokens = 100, r.new_tokens = 11;
     r.kv_basis = "held";
     r.ledger = ledger, r.n_ledger = 2;
-    struct store_finished done = {.job = c.jobs[0].job, .result = &r};
-    must(store_finish(s, 1, &done, 1, &e));
+    struct store_finished done = {.job = c.jobs[0].job, .build = 1, .result = &r};
+    must(store_finish(s, &done, 1, &e));
     assert_true(done.kept);
     put_rows(store_db(s),
              "SELECT setting, steps, context, held_bytes, read_bytes, written_bytes,"

@@ -289,8 +289,8 @@ static void counts_are(struct store *s, int64_t experiment, int ready, int runni
 static int finish_one(struct store *s, int64_t job, int64_t build, const struct store_result *r,
                       const struct store_score *score)
 {
-    struct store_finished done = {job, r, score, score ? 1 : 0, false};
-    return store_finish(s, build, &done, 1, &e);
+    struct store_finished done = {job, build, r, score, score ? 1 : 0, false};
+    return store_finish(s, &done, 1, &e);
 }
 
 static void finish(struct fixture *f, const struct store_claim *c, const char *error, bool kept_is)
@@ -300,8 +300,9 @@ static void finish(struct fixture *f, const struct store_claim *c, const char *e
         struct store_result r = STORE_RESULT;
         r.error = error;
         r.prediction = (struct text){"a\0b", 3};
-        struct store_finished done = {c->jobs[i].job, &r, &score, error ? 0 : 1, !kept_is};
-        assert_int_equal(store_finish(f->s, f->build, &done, 1, &e), 0);
+        struct store_finished done = {c->jobs[i].job, f->build,      &r,
+                                      &score,         error ? 0 : 1, !kept_is};
+        assert_int_equal(store_finish(f->s, &done, 1, &e), 0);
         assert_int_equal(done.kept, kept_is);
     }
 }
@@ -520,12 +521,12 @@ static void results_of_one_call_are_stored_together(void **state)
     odd.ledger = twice;
     odd.n_ledger = 2;
     assert_int_equal(store_claim(f.s, 0, &c, &e), 0);
-    struct store_finished list[] = {{.job = c.jobs[0].job, .result = &r},
-                                    {.job = c.jobs[1].job, .result = &odd}};
-    assert_int_equal(store_finish(f.s, f.build, list, 2, &e), -1);
+    struct store_finished list[] = {{.job = c.jobs[0].job, .build = f.build, .result = &r},
+                                    {.job = c.jobs[1].job, .build = f.build, .result = &odd}};
+    assert_int_equal(store_finish(f.s, list, 2, &e), -1);
     counts_are(f.s, 0, 4, 2, 0, 0); // the first is not stored without the second
     list[1].result = &r;
-    assert_int_equal(store_finish(f.s, f.build, list, 2, &e), 0);
+    assert_int_equal(store_finish(f.s, list, 2, &e), 0);
     assert_true(list[0].kept && list[1].kept);
     counts_are(f.s, 0, 4, 0, 2, 0);
     store_claim_free(&c);

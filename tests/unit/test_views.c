@@ -179,8 +179,8 @@ static void finish(struct sample_db *d, const struct store_claim *c, const struc
         r.ledger = setting == 1 ? &ledger[0] : &ledger[1];
         r.n_ledger = setting == 1 ? 1 : 3;
     }
-    struct store_finished done = {j->job, &r, &score, r.error ? 0 : 1, false};
-    must(store_finish(d->s, d->build, &done, 1, &e));
+    struct store_finished done = {j->job, d->build, &r, &score, r.error ? 0 : 1, false};
+    must(store_finish(d->s, &done, 1, &e));
 }
 
 /* All groups but the last `left`, which stay ready. */
