@@ -272,6 +272,8 @@ struct store_result {
                            .new_tokens = STORE_NONE,                                               \
                            .prefill_seconds = NAN,                                                 \
                            .decode_seconds = NAN,                                                  \
+                           .shared_tokens = STORE_NONE,                                            \
+                           .decode_batch = NAN,                                                    \
                            .kv_bytes = STORE_NONE,                                                 \
                            .kv_full_bytes = STORE_NONE,                                            \
                            .kv_read_bytes = STORE_NONE,                                            \

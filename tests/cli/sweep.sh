@@ -58,11 +58,11 @@ is "alone every setting has the same tokens, scores and bytes" "$(cat want)" "$(
 go w.db --workers 3 --threads 3
 results w.db >got
 is "three workers give the same" "$(cat want)" "$(cat got)"
-go m.db --workers 1 --threads 1 --memory 5M
+go m.db --workers 1 --threads 1 --memory 9M
 is "little memory is enough" 0 $?
 results m.db >got
 is "and gives the same, with groups cut" "$(cat want)" "$(cat got)"
-is "which step alone then" 1.0 "$(sqlite3 m.db "SELECT max(decode_batch) FROM item WHERE task = 'mini_report' AND setting = 'full'")"
+is "which step alone then" 1.0 "$(sqlite3 m.db "SELECT max(decode_batch) FROM item WHERE task = 'mini_code' AND setting = 'full'")"
 go n.db --memory 300K
 is "too little memory fails the items" 1 $?
 like "which have their reason" "*prompt of * tokens needs * MiB for its cache, 0.3 MiB are allowed*" \
