@@ -26,13 +26,13 @@ static int nth_of(const struct table *t, int task)
     return nth;
 }
 
-static const struct table_cell *find_cell(const struct table *t, const struct table_row *r,
-                                          const struct csv_task *k)
+/* The task's place in a table, or -1. */
+static int place_of(const struct table *t, const struct csv_task *k)
 {
     for (int i = 0; i < t->n_tasks; i++)
         if (!strcmp(t->task[i].name, k->name) && nth_of(t, i) == k->nth)
-            return &r->cell[i];
-    return NULL;
+            return i;
+    return -1;
 }
 
 static bool has_column(const struct csv_columns *c, const char *name, int nth)
@@ -90,9 +90,9 @@ static void add_csv_row(struct grid *g, const struct table_data *d, const struct
     if (table_data_has_weights(d))
         grid_cell(g, text_of(r->weights));
     for (int i = 0; i < tasks->n; i++) {
-        const struct table_cell *c = find_cell(t, r, &tasks->task[i]);
-        if (c && c->n)
-            grid_printf(g, "%.4f", c->score);
+        int place = place_of(t, &tasks->task[i]);
+        if (place >= 0 && r->cell[place].n)
+            grid_printf(g, "%.4f", r->cell[place].score);
         else
             grid_cell(g, text_of(""));
     }

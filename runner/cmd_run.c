@@ -7,7 +7,7 @@
     "  --db PATH        the database (kvlab.db); made when it is missing\n"                        \
     "  --set KEY=VALUE  change the configuration: samples=4, protocol.bos=false,\n"                \
     "                   data.data_dir=/data/longbench, settings.1.name=x; may be repeated\n"       \
-    "  --model NAME     another model: a known one or a folder\n"                                  \
+    "  --model NAME     another model, in place of all: a known one or a folder\n"                 \
     "  --model-dir DIR  the folder of its checkpoint\n"                                            \
     "  --limit N        at most N samples of each task\n"                                          \
     "  --threads N      threads in all (one for each processor)\n"                                 \

@@ -111,25 +111,13 @@ static int put_runs(struct putting *w, int variant)
     return 0;
 }
 
-/* Two names for one checkpoint would share their results under one of them. */
-static int check_distinct(const struct plan *p, int variant, struct err *e)
-{
-    const struct plan_variant *v = &p->variants[variant];
-    const struct plan_variant *same = plan_find_variant(p, v->model_id, v->protocol_id);
-    if (same == v)
-        return 0;
-    return err_user(e, "models '%s' and '%s' are the same under the same protocol",
-                    same->spec->name, v->spec->name);
-}
-
 static int put_variant(struct putting *w, int variant, int threads)
 {
     struct plan_variant *v = &w->p->variants[variant];
     const struct model_identity *known = &w->p->known[v->variant->model];
     if (put_build(v, w->store, threads, w->e) ||
         identity_put_model(known, v->spec, v->model, w->store, &v->model_id, w->e) ||
-        identity_put_protocol(&v->variant->protocol, v->spec, w->store, &v->protocol_id, w->e) ||
-        check_distinct(w->p, variant, w->e))
+        identity_put_protocol(&v->variant->protocol, v->spec, w->store, &v->protocol_id, w->e))
         return -1;
     for (int t = 0; t < w->p->x->n_tasks; t++)
         if (put_task(w->p, w->store, v, t, w->e))
@@ -183,21 +171,9 @@ static int put_all(struct plan *p, struct store *s, int threads, struct err *e)
     return rc;
 }
 
-/* Of each model once, whatever engines it has. */
-static int identify_models(struct plan *p, struct err *e)
-{
-    for (int i = 0; i < p->x->n_variants; i++) {
-        const struct plan_variant *v = &p->variants[i];
-        if ((i == 0 || v->spec != v[-1].spec) &&
-            identity_of_model(&p->known[v->variant->model], v->spec, v->model, e))
-            return -1;
-    }
-    return 0;
-}
-
 int plan_store(struct plan *p, struct store *s, int threads, struct err *e)
 {
-    if (identify_models(p, e) || store_begin(s, e))
+    if (plan_identify(p, e) || store_begin(s, e))
         return -1;
     if (put_all(p, s, threads, e)) {
         store_rollback(s);
@@ -208,7 +184,7 @@ int plan_store(struct plan *p, struct store *s, int threads, struct err *e)
 
 int plan_try(struct plan *p, struct store *s, int threads, struct store_counts *out, struct err *e)
 {
-    if (identify_models(p, e) || store_begin(s, e))
+    if (plan_identify(p, e) || store_begin(s, e))
         return -1;
     int rc = put_all(p, s, threads, e) || store_count(s, p->experiment, out, e) ? -1 : 0;
     store_rollback(s);

@@ -56,6 +56,9 @@ int plan_open(struct plan *p, const struct experiment *x, const struct plan_engi
               struct err *e);
 void plan_close(struct plan *p);
 
+/* Fills known, once: reads all files of all models. plan_store and plan_try do it. */
+int plan_identify(struct plan *p, struct err *e);
+
 /* All rows in one transaction. threads: of the build's row. */
 int plan_store(struct plan *p, struct store *s, int threads, struct err *e);
 

@@ -65,6 +65,49 @@ static void close_models(struct plan *p)
             model_close(p->variants[i].model);
 }
 
+int plan_identify(struct plan *p, struct err *e)
+{
+    for (int i = 0; i < p->x->n_variants; i++) {
+        const struct plan_variant *v = &p->variants[i];
+        struct model_identity *known = &p->known[v->variant->model];
+        if (!known->hash[0] && identity_of_model(known, v->spec, v->model, e))
+            return -1;
+    }
+    return 0;
+}
+
+/* What a protocol is known by. */
+static bool same_protocol(const struct plan_variant *a, const struct plan_variant *b)
+{
+    struct buf ta, tb;
+    buf_init(&ta);
+    buf_init(&tb);
+    protocol_canonical(&a->variant->protocol, a->spec, &ta);
+    protocol_canonical(&b->variant->protocol, b->spec, &tb);
+    bool same = text_eq(text_buf(&ta), text_buf(&tb));
+    buf_release(&ta);
+    buf_release(&tb);
+    return same;
+}
+
+/* Two names for one checkpoint would share their results under one of them. */
+static int check_models(struct plan *p, struct err *e)
+{
+    if (p->x->n_models == 1)
+        return 0;
+    if (plan_identify(p, e))
+        return -1;
+    for (int i = 0; i < p->x->n_variants; i++)
+        for (int k = 0; k < i; k++) {
+            const struct plan_variant *a = &p->variants[k], *b = &p->variants[i];
+            if (!strcmp(p->known[a->variant->model].hash, p->known[b->variant->model].hash) &&
+                same_protocol(a, b))
+                return err_user(e, "models '%s' and '%s' are the same under the same protocol",
+                                a->spec->name, b->spec->name);
+        }
+    return 0;
+}
+
 /* ---- settings and tasks ---- */
 
 static int check_setting(const struct exp_setting *s, const struct model *m, struct err *e)
@@ -149,7 +192,7 @@ int plan_open(struct plan *p, const struct experiment *x, const struct plan_engi
 {
     memset(p, 0, sizeof *p); // too big for a copy on the stack
     p->x = x;
-    int rc = open_models(p, engine, e) || check_settings(p, e) ? -1 : 0;
+    int rc = open_models(p, engine, e) || check_models(p, e) || check_settings(p, e) ? -1 : 0;
     if (!rc)
         class_settings(p);
     for (int i = 0; i < x->n_tasks && !rc; i++) {

@@ -218,6 +218,18 @@ int sweep_grid_open(struct sweep_grid *g, const struct json *entry, const char *
 
 /* ---- names ---- */
 
+/* The value of a key between braces. */
+static int put_placeholder(struct text key, const struct json *point, const char *where,
+                           struct buf *out, struct err *e)
+{
+    struct text name = text_dup(key);
+    int rc = check_varied(point, name.s, where, e)
+                 ? -1
+                 : sweep_value_put(json_get(point, name.s), where, out, e);
+    free((void *)name.s);
+    return rc;
+}
+
 /* Replaces {key} by its value. */
 static int put_template(const char *name, const struct json *point, const char *where,
                         struct buf *out, struct err *e)
@@ -230,14 +242,9 @@ static int put_template(const char *name, const struct json *point, const char *
             return 0;
         n = strcspn(name, "}");
         if (!name[n])
-            return err_user(e, "%s: key 'name': '%.60s' has no '}'", where, name);
-        struct text key = text_dup((struct text){name + 1, n - 1});
-        int rc = check_varied(point, key.s, where, e)
-                     ? err_in(e, "%s", "key 'name'")
-                     : sweep_value_put(json_get(point, key.s), where, out, e);
-        free((void *)key.s);
-        if (rc)
-            return rc;
+            return err_user(e, "%s: '%.60s' has no '}'", where, name);
+        if (put_placeholder((struct text){name + 1, n - 1}, point, where, out, e))
+            return -1;
         name += n + 1;
     }
     return 0;
@@ -267,7 +274,9 @@ static int put_name(const struct sweep_grid *g, const struct json *point, struct
 {
     const char *name = json_string(json_get(g->entry, "name")).s;
     bool zip_named = names_any(name, g->zip);
-    if (put_template(name, point, g->where, out, e))
+    char where[600];
+    snprintf(where, sizeof where, "%.580s: key 'name'", g->where);
+    if (put_template(name, point, where, out, e))
         return -1;
     for (const struct json *m = json_first(point); m; m = json_next(m)) {
         bool zipped = g->zip && json_get(g->zip, json_key(m));

@@ -105,6 +105,55 @@ static void numbers_are_short_and_exact(void **state)
     }
 }
 
+static bool equal(const char *a, const char *b)
+{
+    struct err e;
+    struct json *x = json_read(text_of(a), &e), *y = json_read(text_of(b), &e);
+    bool same = json_equal(x, y);
+    assert_int_equal(json_equal(y, x), same);
+    json_free(x);
+    json_free(y);
+    return same;
+}
+
+static void equal_is_by_value(void **state)
+{
+    (void)state;
+    assert_true(
+        equal("{\"a\":[1,{\"b\":null}],\"c\":\"x\"}", "{\"c\":\"x\",\"a\":[1.0,{\"b\":null}]}"));
+    assert_true(equal("[]", "[]"));
+    assert_false(equal("[1,2]", "[2,1]"));
+    assert_false(equal("[1]", "[1,1]"));
+    assert_false(equal("1", "true"));
+    assert_false(equal("true", "false"));
+    assert_false(equal("\"a\"", "\"a\\u0000\""));
+    assert_false(equal("{\"a\":1}", "{\"b\":1}"));
+}
+
+static void copies_are_their_own(void **state)
+{
+    (void)state;
+    struct err e;
+    const char *text = "{\"a\":[1,true,null,\"x\\u0000y\"],\"b\":{\"c\":-2.5}}";
+    struct json *first = json_read(text_of(text), &e), *copy = json_dup(json_get(first, "a"));
+    struct json *made = json_object_new();
+    assert_null(json_key(copy));
+    assert_int_equal(json_string(json_at(copy, 3)).n, 3);
+    json_add(made, "a", copy);
+    json_add(made, "b", json_dup(json_get(first, "b")));
+    assert_true(json_equal(made, first));
+    json_free(first);
+    json_add(made, "s", json_string_new(text_of("t")));
+    assert_int_equal(json_length(made), 3);
+    struct buf b;
+    buf_init(&b);
+    json_put_canonical(&b, json_get(made, "b"));
+    json_put_canonical(&b, json_get(made, "s"));
+    assert_string_equal(b.s, "{\"c\":-2.5}\"t\"");
+    buf_release(&b);
+    json_free(made);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -113,6 +162,8 @@ int main(void)
         cmocka_unit_test(canonical_form_sorts_and_keeps_numbers),
         cmocka_unit_test(values_are_put_at_a_path),
         cmocka_unit_test(numbers_are_short_and_exact),
+        cmocka_unit_test(equal_is_by_value),
+        cmocka_unit_test(copies_are_their_own),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
