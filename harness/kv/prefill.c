@@ -31,8 +31,18 @@ struct kv_prefill {
     size_t record_size;
     char *records;           // [n_prompt][record_size] of the layer at work
     struct kv_rows *scratch; // for each thread room for a setting's copy of the rows
-    float **scores;          // [threads][QUERY_BLOCK * n_prompt]
+    float **scores;          // [threads][QUERY_BLOCK][scores_ld(n_prompt)]
+    /* Keys of the layer at work as panels (kernels.h), where products are computed by these. */
+    float *key_panels;      // [n_kv_heads][n_panels][head_dim][PANEL_WIDTH]
+    int n_panels, n_packed; // keys that have come into panels
 };
+
+/* From one row of scores to the next: not as far as pages lie apart, which would share few sets of
+ * the processor's caches. */
+static int scores_ld(int seen)
+{
+    return (seen + 15) / 16 * 16 + 16;
+}
 
 static char *observe_key_dup(const struct kv_chain *c, const struct kv_shape *shape, int layer,
                              int n_prompt)
@@ -96,6 +106,7 @@ static void begin_layer(struct kv_prefill *p, int layer)
 {
     p->layer = layer;
     p->rows.n = 0;
+    p->n_packed = 0;
     p->append_part.layer = layer;
     for (int i = 0; i < p->n_caches && layer < p->shape.n_layers; i++)
         add_observer(p, kv_cache_chain(p->caches[i]));
@@ -115,8 +126,14 @@ struct kv_prefill *kv_prefill_new(const struct kv_engine *engine, const struct k
     kv_rows_init(&p->rows, shape, n_prompt);
     p->scores = xcalloc((size_t)threads, sizeof *p->scores);
     p->scratch = xcalloc((size_t)threads, sizeof *p->scratch);
+    p->n_panels = (n_prompt + PANEL_WIDTH - 1) / PANEL_WIDTH;
+    size_t padded = (size_t)p->n_panels * PANEL_WIDTH;
+    if (gemm_has_panels(engine->kernels, engine->plain))
+        p->key_panels = mem_aligned(
+            mem_size(padded, (size_t)shape->n_kv_heads * (size_t)shape->head_dim * sizeof(float)));
     for (int t = 0; t < threads; t++) { // untouched memory costs nothing
-        p->scores[t] = mem_aligned(mem_size((size_t)n_prompt, QUERY_BLOCK * sizeof(float)));
+        p->scores[t] =
+            mem_aligned(mem_size((size_t)scores_ld(n_prompt), QUERY_BLOCK * sizeof(float)));
         kv_rows_init(&p->scratch[t], shape, n_prompt);
     }
     if (n_caches)
@@ -135,6 +152,7 @@ void kv_prefill_free(struct kv_prefill *p)
         kv_rows_release(&p->scratch[t]);
     }
     kv_rows_release(&p->rows);
+    free(p->key_panels);
     free(p->scores);
     free(p->scratch);
     free(p->append_part.scratch);
@@ -156,8 +174,43 @@ static void normalise(const struct kv_prefill *p, float *s, int ld, int first, i
         float *row = s + (long)i * ld;
         int visible = first + i + 1;
         p->engine.kernels->softmax(row, visible);
-        memset(row + visible, 0, (size_t)(ld - visible) * sizeof *row);
+        memset(row + visible, 0, (size_t)(first + n - visible) * sizeof *row);
     }
+}
+
+static float *key_panel(const struct kv_prefill *p, int kv_head, int i)
+{
+    size_t panel = (size_t)p->shape.head_dim * PANEL_WIDTH;
+    return p->key_panels + ((size_t)kv_head * (size_t)p->n_panels + (size_t)i) * panel;
+}
+
+/* s[n][ld]: the products of n queries with the first `seen` keys, scaled. */
+static void score_block(const struct kv_prefill *p, float *s, int ld, const float *q, int kv_head,
+                        int n, int seen)
+{
+    int d = p->shape.head_dim, ld_q = p->shape.n_heads * d;
+    float scale = 1.0f / sqrtf((float)d);
+    if (!p->key_panels) {
+        gemm_nt(p->engine.plain, s, ld, q, ld_q, kv_rows_k(&p->rows, d, kv_head, 0), d, n, seen, d,
+                scale);
+        return;
+    }
+    for (int at = 0; at < seen; at += PANEL_WIDTH)
+        p->engine.kernels->panel_mul(
+            s + at, ld, q, ld_q, n, key_panel(p, kv_head, at / PANEL_WIDTH), PANEL_WIDTH,
+            seen - at < PANEL_WIDTH ? seen - at : PANEL_WIDTH, d, scale, false);
+}
+
+/* Value rows lie as a panel does. */
+static void mix_block(const struct kv_prefill *p, float *out, const float *s, int ld, int kv_head,
+                      int n, int seen)
+{
+    int d = p->shape.head_dim, ld_out = p->shape.n_heads * d;
+    const float *v = kv_rows_v(&p->rows, d, kv_head, 0);
+    if (p->key_panels)
+        p->engine.kernels->panel_mul(out, ld_out, s, ld, n, v, d, d, seen, 1.0f, false);
+    else
+        gemm_nn(p->engine.plain, out, ld_out, s, ld, v, d, n, d, seen);
 }
 
 /* Queries i to i + QUERY_BLOCK of the chunk, in one head. */
@@ -166,15 +219,14 @@ static void attend_block(const struct job *j, int head, int i, int worker)
     struct kv_prefill *p = j->p;
     int d = p->shape.head_dim, kv_head = head / (p->shape.n_heads / p->shape.n_kv_heads);
     int n = j->n - i < QUERY_BLOCK ? j->n - i : QUERY_BLOCK, first = j->first + i, seen = first + n;
-    int ld_q = p->shape.n_heads * d;
-    const float *k = kv_rows_k(&p->rows, d, kv_head, 0), *v = kv_rows_v(&p->rows, d, kv_head, 0);
-    const float *q = j->q + (long)i * ld_q + (long)head * d;
-    float *s = p->scores[worker], *out = j->out + (long)i * ld_q + (long)head * d;
-    gemm_nt(p->engine.plain, s, seen, q, ld_q, k, d, n, seen, d, 1.0f / sqrtf((float)d));
-    normalise(p, s, seen, first, n);
+    int ld = scores_ld(seen);
+    long at = (long)i * p->shape.n_heads * d + (long)head * d;
+    float *s = p->scores[worker];
+    score_block(p, s, ld, j->q + at, kv_head, n, seen);
+    normalise(p, s, ld, first, n);
     for (struct observer *o = p->observers; o; o = o->next)
-        o->method->observe_rows(o->seen, head, first, n, s, seen);
-    gemm_nn(p->engine.plain, out, ld_q, s, seen, v, d, n, d, seen);
+        o->method->observe_rows(o->seen, head, first, n, s, ld);
+    mix_block(p, j->out + at, s, ld, kv_head, n, seen);
 }
 
 /* Observers see a head's queries in order: then a head is one item. */
@@ -206,6 +258,32 @@ static void push_rows(struct kv_prefill *p, float *k, float *v, int n)
     }
 }
 
+/* Panels of a KV head that rows have come for. */
+static int new_panels(const struct kv_prefill *p)
+{
+    return (p->rows.n - 1) / PANEL_WIDTH - p->n_packed / PANEL_WIDTH + 1;
+}
+
+static void pack_panel(void *arg, int item, int worker)
+{
+    const struct kv_prefill *p = arg;
+    int d = p->shape.head_dim, head = item / new_panels(p);
+    int panel = p->n_packed / PANEL_WIDTH + item % new_panels(p), at = panel * PANEL_WIDTH;
+    int n = p->rows.n - at < PANEL_WIDTH ? p->rows.n - at : PANEL_WIDTH;
+    (void)worker;
+    p->engine.kernels->panel_pack(key_panel(p, head, panel), kv_rows_k(&p->rows, d, head, at), d, n,
+                                  d);
+}
+
+/* All rows that were pushed since the last time. */
+static void pack_keys(struct kv_prefill *p)
+{
+    if (!p->key_panels)
+        return;
+    pool_run(p->engine.pool, p->shape.n_kv_heads * new_panels(p), pack_panel, p);
+    p->n_packed = p->rows.n;
+}
+
 static void observe_nothing(void *arg, int head, int worker)
 {
     const struct job *j = arg;
@@ -233,6 +311,7 @@ void kv_prefill_attend(struct kv_prefill *p, const float *q, float *k, float *v,
     struct job j = {p, p->rows.n, n, q, out};
     int blocks = (n + QUERY_BLOCK - 1) / QUERY_BLOCK;
     push_rows(p, k, v, n);
+    pack_keys(p);
     if (p->observers)
         pool_run(p->engine.pool, p->shape.n_heads, attend_head, &j);
     else

@@ -8,6 +8,7 @@
 #include <cblas.h>
 
 #include "harness/base/mem.h"
+#include "harness/tensor/gemm_panel.h"
 
 /* Weight rows of one block: small enough to share out a 256-row matrix, large enough for BLAS. */
 enum { BLOCK_PREFILL = 128, BLOCK_DECODE = 64 };
@@ -15,15 +16,22 @@ enum { BLOCK_PREFILL = 128, BLOCK_DECODE = 64 };
 void gemm_init(struct gemm *g, struct pool *pool, const struct kernels *kn, bool plain,
                int max_cols)
 {
-    size_t block = mem_size((size_t)max_cols * BLOCK_PREFILL, sizeof(float));
     *g = (struct gemm){.pool = pool, .kernels = kn, .plain = plain, .max_cols = max_cols};
-    g->widened = mem_aligned(mem_size(block, (size_t)pool_threads(pool)));
+    g->room_size =
+        gemm_has_panels(kn, plain) ? gemm_panel_room(max_cols) : (size_t)max_cols * BLOCK_PREFILL;
+    g->room =
+        mem_aligned(mem_size(mem_size(g->room_size, sizeof *g->room), (size_t)pool_threads(pool)));
 }
 
 void gemm_release(struct gemm *g)
 {
-    free(g->widened);
+    free(g->room);
     *g = (struct gemm){0};
+}
+
+bool gemm_has_panels(const struct kernels *kn, bool plain)
+{
+    return !plain && kn != &kernels_plain;
 }
 
 struct job {
@@ -64,7 +72,7 @@ static void run_blocks(struct job *j, int n, void (*run)(void *, int, int))
 
 static const float *widen_block(struct gemm *g, const struct block *b, int worker)
 {
-    float *wide = g->widened + (size_t)worker * (size_t)g->max_cols * BLOCK_PREFILL;
+    float *wide = g->room + (size_t)worker * g->room_size;
     assert(b->w->cols <= g->max_cols);
     if (b->w->packed) {
         const struct quant_rows packed = matrix_packed(b->w, b->row);
@@ -94,7 +102,10 @@ static void prefill_block(void *arg, int item, int worker)
 void gemm_weights(struct gemm *g, const struct product *p, int n, const float *x, int m)
 {
     struct job j = {g, p, x, m, BLOCK_PREFILL};
-    run_blocks(&j, n, prefill_block);
+    if (gemm_has_panels(g->kernels, g->plain))
+        gemm_panels(g, p, n, x, m);
+    else
+        run_blocks(&j, n, prefill_block);
 }
 
 static void decode_block(void *arg, int item, int worker)

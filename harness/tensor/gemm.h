@@ -1,7 +1,8 @@
 /*
- * Products of many rows: prefill. The only user of BLAS, always with one BLAS thread: work is cut
- * into blocks of fixed size that the pool shares out, so results do not depend on the number of
- * threads. `plain` (--reference) runs loops of ours instead.
+ * Products of many rows: prefill. Where the processor has SIMD kernels these are ours, by panels
+ * (gemm_panel.h); else BLAS, whose only user is here, always with one BLAS thread: work is cut into
+ * blocks of fixed size that the pool shares out. Results do not depend on the number of threads.
+ * `plain` (--reference) runs loops of ours instead.
  */
 #ifndef KVLAB_GEMM_H
 #define KVLAB_GEMM_H
@@ -14,7 +15,8 @@ struct gemm {
     struct pool *pool;
     const struct kernels *kernels;
     bool plain;
-    float *widened; // a block of weights as f32 for each worker
+    float *room; // for each worker, room_size floats: a block of weights as f32, or panels
+    size_t room_size;
     int max_cols;
     uint64_t bits_read; // of matrices, by gemm_decode: counted where they are read
 };
@@ -29,6 +31,9 @@ struct product {
     float *out;
     const struct matrix *w;
 };
+
+/* Are products and attention computed by panels? */
+bool gemm_has_panels(const struct kernels *kn, bool plain);
 
 /* Products of the same x, all in one loop of the pool. */
 void gemm_weights(struct gemm *g, const struct product *p, int n, const float *x, int m);

@@ -16,6 +16,10 @@
 #include "harness/tensor/packed.h"
 #include "harness/tensor/quant_rows.h"
 
+/* A panel holds this many rows of weights (or keys) turned: [k][PANEL_WIDTH]. Sums of longer rows
+ * than PANEL_DEPTH are taken of so many at a time, and these added in order. */
+enum { PANEL_WIDTH = 64, PANEL_DEPTH = 256 };
+
 struct kernels {
     const char *name; // "plain", "avx2", "avx512": stored with every run
 
@@ -83,6 +87,13 @@ struct kernels {
     void (*matmul_quant)(float *out, int ld_out, const float *x, int ld_x, int m,
                          const struct quant_rows *w, int n);
     void (*widen_quant)(float *out, const struct quant_rows *w, int n); // out [n][w->cols]
+
+    /* Products of many rows. out[i][j] = (add ? out[i][j] : 0) + scale * sum over l < k of x[i][l]
+     * * panel[l][j], i < m, j < n: (i, j) is the same whatever stands beside it. */
+    void (*panel_mul)(float *out, int ld_out, const float *x, int ld_x, int m, const float *panel,
+                      int ld_panel, int n, int k, float scale, bool add);
+    /* panel[l][j] = rows[j][l], l < k, j < n <= PANEL_WIDTH; 0 in the columns beyond */
+    void (*panel_pack)(float *panel, const float *rows, int ld, int n, int k);
 };
 
 extern const struct kernels kernels_plain;

@@ -8,6 +8,8 @@ typedef struct {
     __m256 a, b; // lanes 0..7, 8..15
 } vec;
 
+enum { PANEL_ROWS = 6, PANEL_VECS = 1 }; // 12 halves of sums in 16 registers
+
 #define BOTH(expr_a, expr_b) ((vec){expr_a, expr_b})
 
 /* One line an operation. */

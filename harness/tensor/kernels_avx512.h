@@ -4,6 +4,8 @@
 
 typedef __m512 vec;
 
+enum { PANEL_ROWS = 14, PANEL_VECS = 2 }; // 28 sums in 32 registers
+
 /* One line an operation. */
 /* clang-format off */
 static inline vec v_zero(void) { return _mm512_setzero_ps(); }

@@ -133,6 +133,7 @@ static void widen_bf16(float *out, const uint16_t *in, long n)
         out[i] = bf16_to_f32(in[i]);
 }
 
+#include "harness/tensor/kernels_panel_plain.h"
 #include "harness/tensor/kernels_quant_plain.h"
 
 const struct kernels kernels_plain = {
@@ -162,4 +163,6 @@ const struct kernels kernels_plain = {
     .unpack_rows = unpack_rows,
     .matmul_quant = matmul_quant,
     .widen_quant = widen_quant,
+    .panel_mul = panel_mul,
+    .panel_pack = panel_pack,
 };

@@ -221,6 +221,7 @@ static void narrow_f16(uint16_t *out, const float *in, long n)
     }
 }
 
+#include "harness/tensor/kernels_panel_simd.h"
 #include "harness/tensor/kernels_quant_simd.h"
 
 #define KERNELS(level, unpack_of_level, unpack_rows_of_level)                                      \
@@ -251,4 +252,6 @@ static void narrow_f16(uint16_t *out, const float *in, long n)
         .unpack_rows = unpack_rows_of_level,                                                       \
         .matmul_quant = matmul_quant,                                                              \
         .widen_quant = widen_quant,                                                                \
+        .panel_mul = panel_mul,                                                                    \
+        .panel_pack = panel_pack,                                                                  \
     };
