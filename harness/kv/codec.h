@@ -76,6 +76,9 @@ struct kv_codec {
      * records: of the append hook for each row, or NULL. */
     void (*begin)(void *store, const struct kv_rows *rows, int due);
     void (*append)(void *store, int kv_head, const struct kv_rows *rows, const void *records);
+    /* Instead of begin and append of a prompt: what `from` has of it, a store that was opened for
+     * the same rows, if with another cap. NULL: each store packs for itself. */
+    void (*copy)(void *store, const void *from);
 
     /* For n_q of the KV head's queries, q [n_q][head_dim]:
      * top     out[i * ld + j], j < k: the rows of the run with the largest q[i] . key, counted from

@@ -30,6 +30,7 @@ struct kv_prefill {
     struct kv_part append_part;
     size_t record_size;
     char *records;           // [n_prompt][record_size] of the layer at work
+    const void **seen;       // [n_caches]: what each one's methods observed
     struct kv_rows *scratch; // for each thread room for a setting's copy of the rows
     float **scores;          // [threads][QUERY_BLOCK * n_prompt]
 };
@@ -113,6 +114,7 @@ struct kv_prefill *kv_prefill_new(const struct kv_engine *engine, const struct k
     p->n_caches = n_caches;
     p->n_prompt = n_prompt;
     kv_rows_init(&p->rows, shape, n_prompt);
+    p->seen = xcalloc((size_t)n_caches, sizeof *p->seen);
     p->scores = xcalloc((size_t)threads, sizeof *p->scores);
     p->scratch = xcalloc((size_t)threads, sizeof *p->scratch);
     for (int t = 0; t < threads; t++) { // untouched memory costs nothing
@@ -136,6 +138,7 @@ void kv_prefill_free(struct kv_prefill *p)
     }
     kv_rows_release(&p->rows);
     free(p->scores);
+    free(p->seen);
     free(p->scratch);
     free(p->append_part.scratch);
     free(p->records);
@@ -239,18 +242,18 @@ void kv_prefill_attend(struct kv_prefill *p, const float *q, float *k, float *v,
         pool_run(p->engine.pool, p->shape.n_heads * blocks, attend_unseen, &j);
 }
 
-static void adopt(void *arg, int i, int worker)
+static void adopt(struct kv_prefill *p)
 {
-    struct kv_prefill *p = arg;
-    const void *records = p->record_size ? p->records : NULL;
-    kv_cache_adopt(p->caches[i], p->layer, &p->rows, records,
-                   kv_prefill_seen(p, kv_cache_chain(p->caches[i])), &p->scratch[worker]);
+    for (int i = 0; i < p->n_caches; i++)
+        p->seen[i] = kv_prefill_seen(p, kv_cache_chain(p->caches[i]));
+    struct kv_prompt prompt = {&p->rows, p->record_size ? p->records : NULL, p->seen, p->scratch};
+    kv_cache_adopt(p->caches, p->n_caches, &p->engine, p->layer, &prompt);
 }
 
 void kv_prefill_end_layer(struct kv_prefill *p)
 {
     assert(p->rows.n == p->n_prompt);
-    pool_run(p->engine.pool, p->n_caches, adopt, p);
+    adopt(p);
     free_observers(p);
     begin_layer(p, p->layer + 1);
     for (int i = 0; i < p->n_caches && p->layer == p->shape.n_layers; i++)

@@ -93,6 +93,14 @@ void kvo_scan_put(struct kvo_scan *s, int i, const uint8_t *record)
     s->most = most <= s->most ? s->most : most < INFINITY ? most : INFINITY;
 }
 
+void kvo_scan_copy(struct kvo_scan *to, const struct kvo_scan *from, int n)
+{
+    size_t tiles = ((size_t)n + TILE_ROWS - 1) / TILE_ROWS;
+    assert(to->record == from->record);
+    memcpy(to->data, from->data, tiles * TILE_ROWS * from->record);
+    to->most = from->most;
+}
+
 /* n units of `size` bytes that lie `TILE_ROWS` units apart. */
 static inline void gather(uint8_t *to, const uint8_t *from, size_t n, const size_t size)
 {

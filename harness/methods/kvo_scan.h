@@ -35,6 +35,7 @@ void kvo_scan_release(struct kvo_scan *s);
 
 /* Key i from its record, in order; and as floats. */
 void kvo_scan_put(struct kvo_scan *s, int i, const uint8_t *record);
+void kvo_scan_copy(struct kvo_scan *to, const struct kvo_scan *from, int n); // the first n
 void kvo_scan_key(const struct kvo_scan *s, const struct kernels *kn, int i, float *out);
 
 /* top() of codec.h over the first n keys. */

@@ -293,6 +293,30 @@ void kvo_store_append(void *store, int kv_head, const struct kv_rows *rows, cons
         push_recent(s, rows, records, kv_head, i, s->before + i);
 }
 
+static void copy_head(struct kvo_store *to, const struct kvo_store *from, int head)
+{
+    size_t blocks = (size_t)(from->packed / from->f.rows),
+           recent = (size_t)(from->n - from->packed);
+    int t = from->packed;
+    memcpy(block_at(to, head, 0), block_at(from, head, 0), blocks * from->f.block_size);
+    kvo_scan_copy(&to->bases[head], &from->bases[head], (int)blocks * from->f.chunks);
+    memcpy(key_at(to, head, t), key_at(from, head, t), recent * from->f.base_size);
+    memcpy(value_at(to, head, t), value_at(from, head, t), recent * value_size(from));
+}
+
+void kvo_store_copy(void *store, const void *source)
+{
+    struct kvo_store *to = store;
+    const struct kvo_store *from = source;
+    assert(to->n == 0 && from->before == 0 && from->n <= to->cap);
+    assert(to->f.block_size == from->f.block_size && to->f.base_size == from->f.base_size);
+    to->n = from->n;
+    to->packed = from->packed;
+    kv_meters_copy(to->meters, from->meters, &from->part.shape);
+    for (int h = 0; h < from->part.shape.n_kv_heads; h++)
+        copy_head(to, from, h);
+}
+
 void kvo_store_permute(void *store, int kv_head, int from, int n, const int *order)
 {
     struct kvo_store *s = store;
