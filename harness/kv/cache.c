@@ -35,12 +35,17 @@ static void open_layer(struct kv_cache *c, const struct kv_engine *engine, int i
     for (int k = 0; k < c->chain->n; k++) {
         const struct kv_link *link = &c->chain->links[k];
         size_t size = link->method->state_size ? link->method->state_size(link->opt, &c->shape) : 0;
-        l->parts[k] =
-            (struct kv_part){link->opt,       c->shape,         i,
-                             engine->kernels, xcalloc(1, size), xcalloc(1, scratch_size(c, k))};
+        l->parts[k] = (struct kv_part){link->opt,
+                                       c->shape,
+                                       i,
+                                       engine->kernels,
+                                       xcalloc(1, size),
+                                       xcalloc(1, scratch_size(c, k)),
+                                       NULL};
     }
     const struct kv_codec *codec = codec_of(c->chain, i);
-    const struct kv_part *part = &l->parts[c->chain->owner[KV_CODEC]];
+    struct kv_part *part = &l->parts[c->chain->owner[KV_CODEC]];
+    part->arena = &c->records;
     l->record = xcalloc(1, record_size(c->chain, &c->shape));
     if (engine->floats)
         l->rows = (struct kv_layer){0, &kv_codec_reference, kv_reference_open(part, c->cap, codec)};
@@ -57,6 +62,24 @@ static void open_heads(struct kv_cache *c)
     c->weights = mem_aligned(mem_size(mem_size(heads, cap), sizeof(float)));
     c->select_bytes = link < 0 ? 0 : (scratch_size(c, link) + 63) / 64 * 64;
     c->select_scratch = mem_aligned(mem_size(c->select_bytes, (size_t)c->shape.n_kv_heads));
+}
+
+static size_t layer_bytes(const struct kv_chain *chain, const struct kv_shape *shape,
+                          const struct kv_engine *engine, int layer, int cap)
+{
+    const void *opt = chain->links[chain->owner[KV_CODEC]].opt;
+    struct kv_part part = {opt, *shape, layer, engine->kernels, NULL, NULL, NULL};
+    const struct kv_codec *codec = engine->floats ? &kv_codec_reference : codec_of(chain, layer);
+    return codec->bytes(&part, cap);
+}
+
+/* Untouched memory costs nothing: codecs that take theirs elsewhere leave it so. */
+static size_t records_size(const struct kv_cache *c, const struct kv_engine *engine)
+{
+    size_t sum = 0;
+    for (int i = 0; i < c->shape.n_layers; i++)
+        sum += layer_bytes(c->chain, &c->shape, engine, i, c->cap) + KV_PIECES * mem_piece(0);
+    return sum;
 }
 
 static char *content_dup(const struct kv_chain *chain)
@@ -79,6 +102,7 @@ struct kv_cache *kv_cache_new(const struct kv_chain *chain, const struct kv_shap
     c->content = content_dup(chain);
     c->seconds = xcalloc((size_t)shape->n_kv_heads, sizeof *c->seconds);
     c->layers = xcalloc((size_t)shape->n_layers, sizeof *c->layers);
+    mem_arena_init(&c->records, records_size(c, engine));
     for (int l = 0; l < shape->n_layers; l++)
         open_layer(c, engine, l);
     open_heads(c);
@@ -97,6 +121,7 @@ void kv_cache_free(struct kv_cache *c)
         }
         free(c->layers[l].record);
     }
+    mem_arena_release(&c->records);
     free(c->layers);
     free(c->content);
     free(c->seconds);
@@ -112,12 +137,8 @@ size_t kv_cache_bytes(const struct kv_chain *chain, const struct kv_shape *shape
 {
     size_t sum = mem_size((size_t)shape->n_heads * (size_t)max_tokens,
                           sizeof(float) + sizeof(struct kv_range));
-    const void *opt = chain->links[chain->owner[KV_CODEC]].opt;
-    for (int i = 0; i < shape->n_layers; i++) {
-        struct kv_part part = {opt, *shape, i, engine->kernels, NULL, NULL};
-        const struct kv_codec *codec = engine->floats ? &kv_codec_reference : codec_of(chain, i);
-        sum += codec->bytes(&part, max_tokens);
-    }
+    for (int i = 0; i < shape->n_layers; i++)
+        sum += layer_bytes(chain, shape, engine, i, max_tokens);
     return sum;
 }
 

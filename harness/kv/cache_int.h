@@ -20,7 +20,8 @@ struct kv_cache {
     int n, cap;
     bool own_record; // append and codec belong together: rows come with records
     struct layer *layers;
-    struct kv_ledger start; // what adopting a prompt has counted: no step's
+    struct mem_arena records; // of all layers: steps read here and there in it
+    struct kv_ledger start;   // what adopting a prompt has counted: no step's
     uint64_t read_full;
     /* Of the layer at work: what each query head reads, and the weights of these rows. */
     struct kv_range *ranges; // [n_heads][cap]

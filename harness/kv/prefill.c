@@ -88,7 +88,7 @@ static void open_append(struct kv_prefill *p, const struct kv_chain *c)
     size_t scratch =
         p->append->scratch_size ? p->append->scratch_size(opt, &p->shape, p->n_prompt) : 0;
     p->append_part =
-        (struct kv_part){opt, p->shape, 0, p->engine.kernels, NULL, xcalloc(1, scratch)};
+        (struct kv_part){opt, p->shape, 0, p->engine.kernels, NULL, xcalloc(1, scratch), NULL};
     p->record_size = p->append->record_size ? p->append->record_size(opt, &p->shape) : 0;
     p->records = mem_aligned(mem_size(p->record_size, (size_t)p->n_prompt));
 }

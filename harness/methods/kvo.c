@@ -381,6 +381,7 @@ static const struct kv_codec packed = {
     .begin = kvo_store_begin,
     .append = kvo_store_append,
     .copy = kvo_store_copy,
+    .expect = kvo_store_expect,
     .top = kvo_store_top,
     .scores = kvo_store_scores,
     .mix = kvo_store_mix,

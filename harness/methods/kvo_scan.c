@@ -20,12 +20,12 @@ size_t kvo_scan_bytes(int d, const struct kvo_quant *quant, int n)
     return mem_size(tiles * TILE_ROWS, int8_record_size(d, quant)) + PACKED_SLACK;
 }
 
-void kvo_scan_init(struct kvo_scan *s, int d, const struct kvo_quant *quant, int n, int n_q)
+void kvo_scan_init(struct kvo_scan *s, int d, const struct kvo_quant *quant, int n_q, uint8_t *data)
 {
     size_t width = (size_t)d, groups = width / (size_t)quant->group, count = (size_t)n_q;
     *s = (struct kvo_scan){.quant = *quant, .record = int8_record_size(d, quant)};
     s->unit = quant->group % 4 ? d : 4;
-    s->data = mem_aligned(kvo_scan_bytes(d, quant, n));
+    s->data = data;
     s->tiles = (struct int8_tiles){s->data, d, quant->group, kvo_lowest(8, quant->symmetric),
                                    !quant->half_pairs};
     s->records = mem_aligned(TILE_ROWS * s->record + PACKED_SLACK);
@@ -42,7 +42,6 @@ void kvo_scan_init(struct kvo_scan *s, int d, const struct kvo_quant *quant, int
 
 void kvo_scan_release(struct kvo_scan *s)
 {
-    free(s->data);
     free(s->records);
     free(s->queries);
     free(s->bounds);
