@@ -8,7 +8,6 @@
 
 #include <assert.h>
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "harness/base/clock.h"
@@ -22,7 +21,7 @@ enum {
 struct step {
     struct kv_cache *const *caches;
     const struct kv_engine *engine;
-    int layer;
+    int layer, n;
     const float *q;
     float *k, *v, *out;
     short order[KV_STEP_MAX]; // of the caches
@@ -176,6 +175,23 @@ static void end_item(void *arg, int i, int worker)
 
 /* ---- by caches ---- */
 
+/* Asks for the head after this one; behind the last, for the first of the cache that this thread
+ * comes to next when all take turns. */
+static void expect_next(const struct step *s, int item, int kv_head)
+{
+    const struct kv_cache *c = s->caches[s->order[item]];
+    int next = item + pool_threads(s->engine->pool);
+    if (kv_head == c->shape.n_kv_heads) {
+        if (next >= s->n)
+            return;
+        c = s->caches[s->order[next]];
+        kv_head = 0;
+    }
+    const struct kv_layer *rows = &c->layers[s->layer].rows;
+    if (rows->codec->expect)
+        rows->codec->expect(rows->store, kv_head);
+}
+
 static void cache_item(void *arg, int item, int worker)
 {
     struct step *s = arg;
@@ -185,9 +201,7 @@ static void cache_item(void *arg, int item, int worker)
     (void)worker;
     begin_cache(s, i);
     for (int h = 0; h < c->shape.n_kv_heads; h++) {
-        const struct kv_layer *rows = &c->layers[s->layer].rows;
-        if (h + 1 < c->shape.n_kv_heads && rows->codec->expect && !getenv("NOEX"))
-            rows->codec->expect(rows->store, h + 1);
+        expect_next(s, item, h + 1);
         attend_head(s, i, h);
     }
     end_cache(s, i);
@@ -208,8 +222,14 @@ static void order_caches(struct step *s, int n)
 void kv_cache_attend(struct kv_cache *const *caches, int n, const struct kv_engine *engine,
                      int layer, const float *q, float *k, float *v, float *out)
 {
-    struct step s = {
-        .caches = caches, .engine = engine, .layer = layer, .q = q, .k = k, .v = v, .out = out};
+    struct step s = {.caches = caches,
+                     .engine = engine,
+                     .layer = layer,
+                     .n = n,
+                     .q = q,
+                     .k = k,
+                     .v = v,
+                     .out = out};
     assert(n > 0 && n <= KV_STEP_MAX);
     order_caches(&s, n);
     if (n >= CACHES_A_THREAD * pool_threads(engine->pool)) {

@@ -223,20 +223,41 @@ static void close_last(float *scores, float *max, int n)
             max[last / TILE_ROWS] = scores[i];
 }
 
-/* index: k ints of room. */
-static float kth_largest(const float *x, int n, int k, int *index)
+/* A loop that compilers vectorise. */
+static int count_reaching(const float *x, int n, float least)
 {
-    topk_indices(index, x, n, k);
-    float least = x[index[0]];
-    for (int i = 1; i < k; i++)
-        least = x[index[i]] < least ? x[index[i]] : least;
-    return least;
+    int count = 0;
+    for (int i = 0; i < n; i++)
+        count += x[i] >= least ? 1 : 0;
+    return count;
 }
 
-/* Not above kth - 2 bound, in float. */
-static float limit_of(float kth, double bound)
+/* A number that at least k of n finite ones reach, and not many more unless they are equal. */
+static float reached_by(const float *x, int n, int k)
 {
-    double limit = (double)kth - 2 * bound;
+    enum { HALVINGS = 12 };
+    float low = x[0], high = x[0];
+    for (int i = 1; i < n; i++) {
+        low = x[i] < low ? x[i] : low;
+        high = x[i] > high ? x[i] : high;
+    }
+    for (int i = 0, count = n; i < HALVINGS && count > k + k / 4; i++) {
+        float middle = low + (high - low) / 2;
+        int above = count_reaching(x, n, middle);
+        if (above >= k) {
+            low = middle;
+            count = above;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
+
+/* Not above reached - 2 bound, in float. */
+static float limit_of(float reached, double bound)
+{
+    double limit = (double)reached - 2 * bound;
     float rounded = (float)limit;
     return (double)rounded <= limit ? rounded : nextafterf(rounded, -INFINITY);
 }
@@ -262,9 +283,9 @@ static int reaching(int *index, float *near, const float *scores, const float *m
 /*
  * Let a be a number that k scores of scan_tiles reach, each within `bound` of its float score. Then
  * k float scores reach a - bound, and a key below a - 2 bound is below all of these: it is not
- * among the best k, and no tie. So float scores of the others decide. The k-th largest of the
- * tiles' maxima is such a number, and cheap; where good keys crowd in few tiles it lets too many
- * pass, and the k-th largest of these is taken instead.
+ * among the best k, and no tie. So float scores of the others decide. What k of the tiles' maxima
+ * reach is such a number, and cheap; where good keys crowd in few tiles it lets too many pass, and
+ * what k of these reach is taken instead.
  */
 static bool top_of_few(const struct kvo_scan *s, const struct kernels *kn, const float *q,
                        double bound, float *scores, float *max, int n, int k, int *out, float *near,
@@ -272,10 +293,10 @@ static bool top_of_few(const struct kvo_scan *s, const struct kernels *kn, const
 {
     int tiles = (n + TILE_ROWS - 1) / TILE_ROWS, count = 0, left = 0;
     close_last(scores, max, n);
-    float a = tiles >= k ? kth_largest(max, tiles, k, out) : kth_largest(scores, n, k, out);
+    float a = tiles >= k ? reached_by(max, tiles, k) : reached_by(scores, n, k);
     count = reaching(index, near, scores, max, n, limit_of(a, bound));
     if (count > 2 * k) {
-        float limit = limit_of(kth_largest(near, count, k, out), bound);
+        float limit = limit_of(reached_by(near, count, k), bound);
         for (int i = 0; i < count; i++) {
             index[left] = index[i];
             left += near[i] >= limit;
