@@ -187,26 +187,46 @@ static double error_bound(const struct kvo_scan *s, float most, float unit)
     return 1.01 * bound + d * (q + 1) * ldexp(1, -140);
 }
 
+/* A group of n whole numbers into the forms of struct int8_query, from channel l on. Loops that
+ * compilers vectorise. */
+static void put_group(struct int8_query *out, const int *restrict w, int l, int n)
+{
+    static const int place[4] = {0, 2, 1, 3};
+    int8_t *restrict low = out->low + l, *restrict high = out->high + l;
+    int16_t *restrict words = out->words + l;
+    for (int i = 0; i < n; i++)
+        low[i] = (int8_t)(w[i] & 127);
+    for (int i = 0; i < n; i++)
+        high[i] = (int8_t)((w[i] - (w[i] & 127)) / 128);
+    for (int i = 0; i < n; i += 4)
+        for (int k = 0; k < 4; k++)
+            words[i + place[k]] = (int16_t)w[i + k];
+}
+
+/* The nearest whole number to each of n; returns their sum. */
+static int round_group(int *restrict w, const float *restrict q, int n, float each)
+{
+    int sum = 0;
+    for (int i = 0; i < n; i++) {
+        float x = q[i] * each;
+        w[i] = (int)(x + (x < 0 ? -0.5f : 0.5f));
+        sum += w[i];
+    }
+    return sum;
+}
+
 /* Returns the bound for its scores. */
 static double round_query(const struct kvo_scan *s, const float *q, struct int8_query *out)
 {
-    int d = s->tiles.d;
+    int d = s->tiles.d, group = s->tiles.group, w[KVO_GROUP_MAX];
     float most = largest(q, d), unit = most / WHOLE_MAX;
     double bound = error_bound(s, most, unit);
-    float each = bound < INFINITY ? 1 / unit : 0;
-    static const int place[4] = {0, 2, 1, 3};
     out->unit = bound < INFINITY ? unit : 0;
-    for (int l = 0, g = 0; l < d; g++) {
-        int sum = 0;
-        for (int end = l + s->tiles.group; l < end; l++) {
-            float x = each > 0 ? q[l] * each : 0;
-            int w = (int)(x + (x < 0 ? -0.5f : 0.5f));
-            out->words[l / 4 * 4 + place[l % 4]] = (int16_t)w;
-            out->low[l] = (int8_t)(w & 127);
-            out->high[l] = (int8_t)((w - (w & 127)) / 128);
-            sum += w;
-        }
-        out->sums[g] = (float)sum;
+    assert(group <= KVO_GROUP_MAX);
+    for (int l = 0, g = 0; l < d; l += group, g++) {
+        memset(w, 0, (size_t)group * sizeof *w);
+        out->sums[g] = bound < INFINITY ? (float)round_group(w, q + l, group, 1 / unit) : 0;
+        put_group(out, w, l, group);
     }
     return bound;
 }
