@@ -57,6 +57,7 @@ static void exec_bench(const char *program, char *const *argv, int out)
     _exit(127);
 }
 
+/* What it wrote to stdout. */
 static int read_output(const char *program, char *const *argv, struct buf *out, struct err *e)
 {
     char block[4096];
@@ -117,6 +118,99 @@ int llama_rates(const struct bench *b, int weights, const struct llama_case *c, 
     buf_init(&out);
     int rc = read_output(b->llama, argv, &out, e);
     rc = rc ? rc : read_rates(text_buf(&out), repeats, rates, e);
+    buf_release(&out);
+    return rc;
+}
+
+/* ---- llama-batched-bench ---- */
+
+int llama_batched_find(const struct bench *b, char *out, size_t size, struct err *e)
+{
+    int folder = (int)(strrchr(b->llama, '/') - b->llama);
+    int n = snprintf(out, size, "%.*s/llama-batched-bench", folder, b->llama);
+    if (n > 0 && (size_t)n < size && !access(out, X_OK))
+        return 0;
+    return err_user(e,
+                    "bench: --llama-cpp: %.*s holds no llama-batched-bench; build it there with "
+                    "cmake --build . --target llama-batched-bench, or leave --llama-cpp out",
+                    folder, b->llama);
+}
+
+/* {..., "pl": 16, ..., "speed_tg": 280.1, ...} */
+static int read_batch(struct text line, int batch, double *rate, struct err *e)
+{
+    struct json *row = json_read(line, e);
+    bool object = row && json_type(row) == JSON_OBJECT;
+    const struct json *pl = object ? json_get(row, "pl") : NULL;
+    const struct json *speed = object ? json_get(row, "speed_tg") : NULL;
+    int rc = 0;
+    if (pl && speed && json_type(pl) == JSON_NUMBER && json_type(speed) == JSON_NUMBER &&
+        (int)json_number(pl) == batch)
+        *rate = json_number(speed);
+    else
+        rc = row ? err_item(e, "no \"speed_tg\" of \"pl\" %d", batch) : -1;
+    json_free(row);
+    return rc ? err_in(e, "llama-batched-bench's output") : 0;
+}
+
+/* A line a batch, which begins with a brace; others are for people. */
+static int read_batches(const char *out, const int *batches, int n, double *rates, struct err *e)
+{
+    int i = 0;
+    for (const char *line = out; *line && i < n;) {
+        size_t len = strcspn(line, "\n");
+        if (*line == '{') {
+            if (read_batch((struct text){line, len}, batches[i], &rates[i], e))
+                return -1;
+            i++;
+        }
+        line += len + (line[len] == '\n');
+    }
+    return i < n ? err_item(e, "llama-batched-bench's output: %d of %d batches", i, n) : 0;
+}
+
+int llama_batched_rates(const struct bench *b, int weights, const char *flash, int context,
+                        int n_new, const int *batches, int n, double *rates, struct err *e)
+{
+    char program[4096 + 32], file[64], threads[16], depth[16], tokens[16], room[16];
+    char name[] = "llama-batched-bench", m[] = "-m", t[] = "-t", tb[] = "-tb", pp[] = "-npp",
+         tg[] = "-ntg", pl[] = "-npl", c[] = "-c", fa[] = "-fa", on[] = "on", off[] = "off",
+         format[] = "--output-format", lines[] = "jsonl";
+    struct buf list, out;
+    if (llama_batched_find(b, program, sizeof program, e))
+        return -1;
+    buf_init(&list);
+    buf_init(&out);
+    for (int i = 0; i < n; i++)
+        buf_printf(&list, "%s%d", i ? "," : "", batches[i]);
+    snprintf(file, sizeof file, "/proc/self/fd/%d", weights);
+    snprintf(threads, sizeof threads, "%d", b->threads);
+    snprintf(depth, sizeof depth, "%d", context);
+    snprintf(tokens, sizeof tokens, "%d", n_new);
+    snprintf(room, sizeof room, "%d", batches[n - 1] * (context + n_new));
+    char *argv[] = {name,
+                    m,
+                    file,
+                    t,
+                    threads,
+                    tb,
+                    threads,
+                    pp,
+                    depth,
+                    tg,
+                    tokens,
+                    pl,
+                    list.s,
+                    c,
+                    room,
+                    fa,
+                    *flash == '1' ? on : off,
+                    format,
+                    lines,
+                    NULL};
+    int rc = read_output(program, argv, &out, e);
+    rc = rc ? rc : read_batches(out.s, batches, n, rates, e);
+    buf_release(&list);
     buf_release(&out);
     return rc;
 }

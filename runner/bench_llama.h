@@ -25,4 +25,11 @@ int llama_open_weights(const struct model *m, enum gguf_format format, struct er
 int llama_rates(const struct bench *b, int weights, const struct llama_case *c, int context,
                 int n_new, int repeats, double *rates, struct err *e);
 
+/* llama-batched-bench beside llama-bench. ERR_USER, with how it is built. */
+int llama_batched_find(const struct bench *b, char *out, size_t size, struct err *e);
+
+/* Tokens a second, in all, of batches[i] sequences, each behind a context of its own, i < n. */
+int llama_batched_rates(const struct bench *b, int weights, const char *flash, int context,
+                        int n_new, const int *batches, int n, double *rates, struct err *e);
+
 #endif

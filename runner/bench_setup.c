@@ -140,6 +140,21 @@ int bench_open_chain(struct kv_chain *c, const struct bench_setting *s, struct e
     return rc;
 }
 
+int bench_open_group(struct kv_chain chains[BENCH_GROUP], struct err *e)
+{
+    static const int budgets[] = {64, 128, 256, 384};
+    char text[128];
+    for (int i = 0; i < BENCH_GROUP; i++) {
+        snprintf(text, sizeof text,
+                 "[{\"kvo\":{\"first_layer\":0,\"key_bits\":%d,\"value_bits\":%d,"
+                 "\"token_budget\":%d}}]",
+                 1 + i / 4, 1 + i / 4, budgets[i % 4]);
+        if (bench_open_chain(&chains[i], &(struct bench_setting){"kvo", text}, e))
+            return -1;
+    }
+    return 0;
+}
+
 struct model *bench_open_model(const struct bench *b, const struct bench_shape *shape,
                                int max_positions, struct err *e)
 {
@@ -161,12 +176,10 @@ static void fill_rows(float *x, size_t n, struct rng *r)
         x[i] = (float)(int32_t)(rng_next(r) >> 32) * 0x1.8p-31f;
 }
 
-struct kv_cache *bench_fill_cache(struct model *m, const struct kv_chain *chain, int context,
-                                  int n_new)
+void bench_fill_caches(struct model *m, struct kv_cache *const *caches, int n, int context)
 {
     const struct kv_shape *s = model_shape(m);
-    struct kv_cache *c = kv_cache_new(chain, s, model_engine(m), context + n_new);
-    struct kv_prefill *p = kv_prefill_new(model_engine(m), s, &c, 1, context);
+    struct kv_prefill *p = kv_prefill_new(model_engine(m), s, caches, n, context);
     size_t width = (size_t)s->n_kv_heads * (size_t)s->head_dim;
     float *k = xmalloc(mem_size(width, 2 * ROWS_CHUNK * sizeof *k)), *v = k + width * ROWS_CHUNK;
     struct rng r = {5};
@@ -179,6 +192,13 @@ struct kv_cache *bench_fill_cache(struct model *m, const struct kv_chain *chain,
     }
     free(k);
     kv_prefill_free(p);
+}
+
+struct kv_cache *bench_fill_cache(struct model *m, const struct kv_chain *chain, int context,
+                                  int n_new)
+{
+    struct kv_cache *c = kv_cache_new(chain, model_shape(m), model_engine(m), context + n_new);
+    bench_fill_caches(m, &c, 1, context);
     return c;
 }
 

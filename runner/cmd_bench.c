@@ -20,11 +20,13 @@ const struct command cmd_bench = {
     .summary = "speed of kernels, products, scoring, the model and its decoding, side by side",
     .usage =
         "bench [NAME...] [--threads N] [--quick] [--json]\n"
-        "             [--model NAME|DIR]                                   of bench model\n"
+        "             [--model NAME|DIR]                                   of model and sweep\n"
         "             [--shape mini|1.1b] [--context N[,N...]] [--weights bf16|f16|f32|q8_0]\n"
-        "             [--llama-cpp DIR]                                    of decode and long\n\n"
+        "             [--llama-cpp DIR]                                    of decode and batch\n\n"
         "NAME: kernels, gemm, score, bandwidth, model, decode; all of them when none is given.\n"
-        "long (prompts of 2k to 32k read in earnest: minutes, 1.1b an hour) only by its name.\n"
+        "By name only: batch (decoding 1 to 32 sequences together; --llama-cpp: against its\n"
+        "llama-batched-bench), sweep (16 settings of a prompt against one full pass), long\n"
+        "(prompts of 2k to 32k read in earnest: minutes, 1.1b an hour).\n"
         "--llama-cpp: a build of llama.cpp, whose llama-bench decodes the same weights in turns;\n"
         "             it reads a prompt in earnest first: 1.1b at 32000 takes most of an hour.\n"
         "--json: one object a line: bench, case, value, unit, against, ratio; null where there is\n"

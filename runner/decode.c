@@ -51,12 +51,44 @@ void decode_begin(struct sequence *s, const struct model *m, const float *prompt
     take_token(s, m, prompt_logits);
 }
 
-static void account(struct sequence *s, int n, double seconds, uint64_t weight_bits)
+/* What a step of n sequences has cost. */
+struct bill {
+    int n;
+    double seconds, attention;   // wall time, and of it in attention
+    double thread_seconds;       // of all threads in attention
+    double own[MODEL_BATCH_MAX]; // of which for each sequence
+    uint64_t weight_bits;
+};
+
+static void account(struct sequence *s, const struct bill *b, int i)
 {
-    s->out.seconds += seconds / n;
-    s->out.company += n;
-    s->out.weight_bits += weight_bits;
+    double share = b->thread_seconds > 0 ? b->own[i] / b->thread_seconds : 1.0 / b->n;
+    s->out.seconds += share * b->attention + (b->seconds - b->attention) / b->n;
+    s->out.company += b->n;
+    s->out.weight_bits += b->weight_bits;
     s->out.steps++;
+}
+
+static void bill_begin(struct bill *b, const struct model *m, struct kv_cache *const *caches, int n)
+{
+    b->n = n;
+    b->seconds = clock_seconds();
+    b->attention = model_attention_seconds(m);
+    b->weight_bits = model_weight_bits_read(m);
+    for (int i = 0; i < n; i++)
+        b->own[i] = kv_cache_seconds(caches[i]);
+}
+
+static void bill_end(struct bill *b, const struct model *m, struct kv_cache *const *caches)
+{
+    b->seconds = clock_seconds() - b->seconds;
+    b->attention = model_attention_seconds(m) - b->attention;
+    b->weight_bits = model_weight_bits_read(m) - b->weight_bits;
+    b->thread_seconds = 0;
+    for (int i = 0; i < b->n; i++) {
+        b->own[i] = kv_cache_seconds(caches[i]) - b->own[i];
+        b->thread_seconds += b->own[i];
+    }
 }
 
 void decode_step(struct model *m, struct sequence *const *s, int n, float *logits)
@@ -64,20 +96,20 @@ void decode_step(struct model *m, struct sequence *const *s, int n, float *logit
     struct kv_cache *caches[MODEL_BATCH_MAX];
     int32_t ids[MODEL_BATCH_MAX];
     size_t vocab = (size_t)model_get_config(m)->vocab;
-    double start = clock_seconds();
-    uint64_t before = model_weight_bits_read(m);
+    struct bill bill;
     for (int i = 0; i < n; i++) {
         const struct tokens *t = &s[i]->out.ids;
         assert(!s[i]->out.stop);
         caches[i] = s[i]->cache;
         ids[i] = t->v[t->n - 1];
     }
+    bill_begin(&bill, m, caches, n);
     model_step(m, ids, caches, n, logits);
     for (int i = 0; i < n; i++)
         take_token(s[i], m, logits + (size_t)i * vocab);
-    double seconds = clock_seconds() - start;
+    bill_end(&bill, m, caches);
     for (int i = 0; i < n; i++)
-        account(s[i], n, seconds, model_weight_bits_read(m) - before);
+        account(s[i], &bill, i);
 }
 
 void decode_greedy(struct model *m, struct kv_cache *cache, const float *prompt_logits,

@@ -1,6 +1,7 @@
 #define _DEFAULT_SOURCE // madvise
 #include "harness/base/mem.h"
 
+#include <assert.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -69,6 +70,30 @@ void *mem_aligned(size_t n)
         madvise(p, n / HUGE_PAGE * HUGE_PAGE, MADV_HUGEPAGE);
 #endif
     return p;
+}
+
+size_t mem_piece(size_t n)
+{
+    return (n / 64 + 1) * 64;
+}
+
+void mem_arena_init(struct mem_arena *a, size_t size)
+{
+    *a = (struct mem_arena){mem_aligned(size), size, 0};
+}
+
+void *mem_arena_take(struct mem_arena *a, size_t n)
+{
+    void *piece = a->at + a->used;
+    a->used += mem_piece(n);
+    assert(a->used <= a->size);
+    return piece;
+}
+
+void mem_arena_release(struct mem_arena *a)
+{
+    free(a->at);
+    *a = (struct mem_arena){0};
 }
 
 size_t mem_available(void)

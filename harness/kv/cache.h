@@ -20,6 +20,8 @@ struct kv_engine {
     bool floats; // caches keep f32 rows that are rounded as their codec says: the reference
 };
 
+enum { KV_STEP_MAX = 512 };
+
 struct kv_cache;
 
 /* Room for max_tokens rows. chain is borrowed until free. */
@@ -34,17 +36,27 @@ const struct kv_chain *kv_cache_chain(const struct kv_cache *c);
 /* Tokens whose rows are in every layer: the position of the next one. */
 int kv_cache_length(const struct kv_cache *c);
 
-/* The prompt's rows of one layer, of which `scratch` has room for a copy; records: of the append
- * hook, or NULL; seen: what was observed. Layers may be adopted in any order, then the length is
- * set. For prefill.c. */
-void kv_cache_adopt(struct kv_cache *c, int layer, const struct kv_rows *rows, const void *records,
-                    const void *seen, struct kv_rows *scratch);
+/* The prompt's rows of one layer for n caches; records: of the append hook, or NULL; seen [n]: what
+ * was observed for each. Caches that hold the same content of it pack it once. scratch [threads]:
+ * room for a copy of the rows each. Layers may be adopted in any order, then the length is set. For
+ * prefill.c. */
+struct kv_prompt {
+    const struct kv_rows *rows;
+    const void *records;
+    const void *const *seen;
+    struct kv_rows *scratch;
+};
+void kv_cache_adopt(struct kv_cache *const *caches, int n, const struct kv_engine *engine,
+                    int layer, const struct kv_prompt *prompt);
 void kv_cache_adopted(struct kv_cache *c);
 
-/* One decode step of one layer for n caches: rows k, v are appended, out is the attention of q.
- * q, out [n][n_heads][head_dim]; k, v [n][n_kv_heads][head_dim] (changed: rounded by append). */
+/* One decode step of one layer for n caches, at most KV_STEP_MAX: rows k, v are appended, out is
+ * the attention of q. q, out [n][n_heads][head_dim]; k, v [n][n_kv_heads][head_dim] (changed:
+ * rounded by append). */
 void kv_cache_attend(struct kv_cache *const *caches, int n, const struct kv_engine *engine,
                      int layer, const float *q, float *k, float *v, float *out);
+/* Seconds that threads have spent on the attention of this cache's steps. */
+double kv_cache_seconds(const struct kv_cache *c);
 /* The step has passed all layers. */
 void kv_cache_advance(struct kv_cache *c);
 

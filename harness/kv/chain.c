@@ -161,6 +161,18 @@ void kv_chain_canonical(const struct kv_chain *c, struct buf *out)
     buf_char(out, ']');
 }
 
+void kv_chain_content(const struct kv_chain *c, struct buf *out)
+{
+    for (int i = 0; i < c->n; i++) {
+        const struct kv_method *m = c->links[i].method;
+        buf_printf(out, "%s%s %d: ", i ? "; " : "", m->name, m->version);
+        if (m->content_key)
+            m->content_key(c->links[i].opt, out);
+        else if (m->options)
+            opt_put_json(m->options, c->links[i].opt, out);
+    }
+}
+
 static void describe_link(const struct kv_link *l, struct buf *out)
 {
     void *defaults = xcalloc(1, l->method->opt_size);

@@ -35,6 +35,8 @@ int kv_chain_check(const struct kv_chain *c, const struct kv_shape *shape, bool 
 void kv_chain_canonical(const struct kv_chain *c, struct buf *out);
 /* For people: each method with the options that are not at their defaults. */
 void kv_chain_describe(const struct kv_chain *c, struct buf *out);
+/* What caches make of a prompt: equal text, equal content. */
+void kv_chain_content(const struct kv_chain *c, struct buf *out);
 /* What the chain's append hook does: equal text, equal prefill. */
 void kv_chain_class(const struct kv_chain *c, struct buf *out);
 

@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "harness/base/err.h"
+#include "harness/base/mem.h"
 #include "harness/kv/ledger.h"
 #include "harness/tensor/kernels.h"
 
@@ -38,7 +39,11 @@ struct kv_part {
     const struct kernels *kernels;
     void *state;
     void *scratch; // scratch_size() bytes, lost between calls
+    /* Where the codec may take the memory that it counts in bytes(), or NULL. */
+    struct mem_arena *arena;
 };
+
+enum { KV_PIECES = 4 }; // that a codec may take of part->arena
 
 /* One run of rows that a step reads. */
 struct kv_range {
@@ -66,7 +71,8 @@ struct kv_codec {
     /* Can these options be packed? ERR_USER. NULL: all can. */
     int (*check)(const void *opt, const struct kv_shape *shape, struct err *e);
 
-    /* Memory for cap rows: how much, and taken. part is copied; what it points to is borrowed. */
+    /* Memory for cap rows: how much, and taken, in at most KV_PIECES pieces. part is copied; what
+     * it points to is borrowed. */
     size_t (*bytes)(const struct kv_part *part, int cap);
     void *(*open)(const struct kv_part *part, int cap);
     void (*close)(void *store);
@@ -76,6 +82,12 @@ struct kv_codec {
      * records: of the append hook for each row, or NULL. */
     void (*begin)(void *store, const struct kv_rows *rows, int due);
     void (*append)(void *store, int kv_head, const struct kv_rows *rows, const void *records);
+    /* Instead of begin and append of a prompt: what `from` has of it, a store that was opened for
+     * the same rows, if with another cap. NULL: each store packs for itself. */
+    void (*copy)(void *store, const void *from);
+
+    /* A hint that the head's turn comes soon: asks for what each step reads of it. May be NULL. */
+    void (*expect)(const void *store, int kv_head);
 
     /* For n_q of the KV head's queries, q [n_q][head_dim]:
      * top     out[i * ld + j], j < k: the rows of the run with the largest q[i] . key, counted from

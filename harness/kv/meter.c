@@ -31,6 +31,13 @@ void kv_meters_step(struct kv_meter *m, const struct kv_shape *shape)
         m[h].step++;
 }
 
+void kv_meters_copy(struct kv_meter *to, const struct kv_meter *from, const struct kv_shape *shape)
+{
+    for (int h = 0; h < shape->n_kv_heads; h++)
+        to[h].ledger = from[h].ledger;
+    kv_meters_step(to, shape);
+}
+
 void kv_meters_add(const struct kv_meter *m, const struct kv_shape *shape, struct kv_ledger *out)
 {
     for (int h = 0; h < shape->n_kv_heads; h++)

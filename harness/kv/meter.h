@@ -32,6 +32,8 @@ struct kv_meter {
 struct kv_meter *kv_meters_new(const struct kv_shape *shape, int units);
 void kv_meters_free(struct kv_meter *m, const struct kv_shape *shape);
 void kv_meters_step(struct kv_meter *m, const struct kv_shape *shape); // a new step begins
+/* Nothing has been marked in this step. */
+void kv_meters_copy(struct kv_meter *to, const struct kv_meter *from, const struct kv_shape *shape);
 void kv_meters_add(const struct kv_meter *m, const struct kv_shape *shape, struct kv_ledger *out);
 
 /* Is this the first time in this step? */

@@ -10,15 +10,15 @@
  *             same share the prefill (their class_key is equal). observe_rows() sees blocks of
  *             attention rows; settings with equal observe_key share what it gathers.
  *   adopt()   the setting has got its own copy of the rows and what was observed: order, evict.
- *             Then the codec (codec.h) takes them.
+ *             Then the codec (codec.h) takes them. Settings with equal content_key do it once.
  *   step      append(), the codec packs the rows that are due() and takes the new one; for each KV
  *             head select() names the rows that its queries read, observe_step() sees their
  *             weights; step_end() may order rows.
  *   count()   what the method itself holds, reads and writes beside the codec's records.
  *
  * The engine computes attention over what the codec keeps, and frees what it allocated. `state` is
- * the method's own memory for one layer of one sequence, zeroed at first, state_size() bytes: no
- * allocation happens in a step.
+ * the method's own memory for one layer of one sequence, zeroed at first, state_size() bytes, and
+ * may be copied: it points nowhere. No allocation happens in a step.
  */
 #ifndef KVLAB_METHOD_H
 #define KVLAB_METHOD_H
@@ -63,6 +63,10 @@ struct kv_method {
 
     /* After prefill: the setting's copy of the rows; seen is NULL when nothing was observed. */
     void (*adopt)(const struct kv_part *part, struct kv_rows *rows, const void *seen);
+    /* As text what, of the options, adopt(), due() and the codec go by: caches of one prompt whose
+     * texts are equal hold the same, so that one packs it and the others copy rows and state. NULL:
+     * all options. */
+    void (*content_key)(const void *opt, struct buf *out);
 
     /* KV_CODEC: of this layer. Rows before due() are to be packed, given how many rows there were
      * before the step; never fewer than before. NULL: the codec packs rows as they come. */

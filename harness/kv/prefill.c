@@ -30,6 +30,7 @@ struct kv_prefill {
     struct kv_part append_part;
     size_t record_size;
     char *records;           // [n_prompt][record_size] of the layer at work
+    const void **seen;       // [n_caches]: what each one's methods observed
     struct kv_rows *scratch; // for each thread room for a setting's copy of the rows
     float **scores;          // [threads][QUERY_BLOCK][scores_ld(n_prompt)]
     /* Keys of the layer at work as panels (kernels.h), where products are computed by these. */
@@ -97,7 +98,7 @@ static void open_append(struct kv_prefill *p, const struct kv_chain *c)
     size_t scratch =
         p->append->scratch_size ? p->append->scratch_size(opt, &p->shape, p->n_prompt) : 0;
     p->append_part =
-        (struct kv_part){opt, p->shape, 0, p->engine.kernels, NULL, xcalloc(1, scratch)};
+        (struct kv_part){opt, p->shape, 0, p->engine.kernels, NULL, xcalloc(1, scratch), NULL};
     p->record_size = p->append->record_size ? p->append->record_size(opt, &p->shape) : 0;
     p->records = mem_aligned(mem_size(p->record_size, (size_t)p->n_prompt));
 }
@@ -124,6 +125,7 @@ struct kv_prefill *kv_prefill_new(const struct kv_engine *engine, const struct k
     p->n_caches = n_caches;
     p->n_prompt = n_prompt;
     kv_rows_init(&p->rows, shape, n_prompt);
+    p->seen = xcalloc((size_t)n_caches, sizeof *p->seen);
     p->scores = xcalloc((size_t)threads, sizeof *p->scores);
     p->scratch = xcalloc((size_t)threads, sizeof *p->scratch);
     p->n_panels = (n_prompt + PANEL_WIDTH - 1) / PANEL_WIDTH;
@@ -154,6 +156,7 @@ void kv_prefill_free(struct kv_prefill *p)
     kv_rows_release(&p->rows);
     free(p->key_panels);
     free(p->scores);
+    free(p->seen);
     free(p->scratch);
     free(p->append_part.scratch);
     free(p->records);
@@ -318,18 +321,18 @@ void kv_prefill_attend(struct kv_prefill *p, const float *q, float *k, float *v,
         pool_run(p->engine.pool, p->shape.n_heads * blocks, attend_unseen, &j);
 }
 
-static void adopt(void *arg, int i, int worker)
+static void adopt(struct kv_prefill *p)
 {
-    struct kv_prefill *p = arg;
-    const void *records = p->record_size ? p->records : NULL;
-    kv_cache_adopt(p->caches[i], p->layer, &p->rows, records,
-                   kv_prefill_seen(p, kv_cache_chain(p->caches[i])), &p->scratch[worker]);
+    for (int i = 0; i < p->n_caches; i++)
+        p->seen[i] = kv_prefill_seen(p, kv_cache_chain(p->caches[i]));
+    struct kv_prompt prompt = {&p->rows, p->record_size ? p->records : NULL, p->seen, p->scratch};
+    kv_cache_adopt(p->caches, p->n_caches, &p->engine, p->layer, &prompt);
 }
 
 void kv_prefill_end_layer(struct kv_prefill *p)
 {
     assert(p->rows.n == p->n_prompt);
-    pool_run(p->engine.pool, p->n_caches, adopt, p);
+    adopt(p);
     free_observers(p);
     begin_layer(p, p->layer + 1);
     for (int i = 0; i < p->n_caches && p->layer == p->shape.n_layers; i++)

@@ -269,6 +269,14 @@ static void adopt(const struct kv_part *p, struct kv_rows *rows, const void *see
     }
 }
 
+/* Which rows steps read is all that the budget decides. */
+static void content_key(const void *opt, struct buf *out)
+{
+    struct kvo_options o = *(const struct kvo_options *)opt;
+    o.token_budget = 0;
+    opt_put_json(options, &o, out);
+}
+
 static void observe_step(const struct kv_part *p, int head, const struct kv_range *ranges,
                          int n_ranges, const float *weights)
 {
@@ -372,6 +380,8 @@ static const struct kv_codec packed = {
     .close = kvo_store_close,
     .begin = kvo_store_begin,
     .append = kvo_store_append,
+    .copy = kvo_store_copy,
+    .expect = kvo_store_expect,
     .top = kvo_store_top,
     .scores = kvo_store_scores,
     .mix = kvo_store_mix,
@@ -433,6 +443,7 @@ const struct kv_method method_kvo = {
     .observe_rows = kvo_seen_rows,
     .observe_free = kvo_seen_free,
     .adopt = adopt,
+    .content_key = content_key,
     .codec = codec,
     .due = due,
     .select = select_rows,

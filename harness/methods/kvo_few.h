@@ -8,7 +8,7 @@
 
 #include "harness/methods/kvo_quant.h"
 
-enum { KVO_FEW_BITS = 3, KVO_FEW_ENTRIES = 32 };
+enum { KVO_FEW_BITS = 4, KVO_FEW_ENTRIES = 32 };
 
 /* Bit `plane` of each of 8 codes. */
 uint8_t kvo_few_bits(const uint8_t codes[8], int plane);

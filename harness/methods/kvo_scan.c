@@ -20,12 +20,12 @@ size_t kvo_scan_bytes(int d, const struct kvo_quant *quant, int n)
     return mem_size(tiles * TILE_ROWS, int8_record_size(d, quant)) + PACKED_SLACK;
 }
 
-void kvo_scan_init(struct kvo_scan *s, int d, const struct kvo_quant *quant, int n, int n_q)
+void kvo_scan_init(struct kvo_scan *s, int d, const struct kvo_quant *quant, int n_q, uint8_t *data)
 {
     size_t width = (size_t)d, groups = width / (size_t)quant->group, count = (size_t)n_q;
     *s = (struct kvo_scan){.quant = *quant, .record = int8_record_size(d, quant)};
     s->unit = quant->group % 4 ? d : 4;
-    s->data = mem_aligned(kvo_scan_bytes(d, quant, n));
+    s->data = data;
     s->tiles = (struct int8_tiles){s->data, d, quant->group, kvo_lowest(8, quant->symmetric),
                                    !quant->half_pairs};
     s->records = mem_aligned(TILE_ROWS * s->record + PACKED_SLACK);
@@ -42,7 +42,6 @@ void kvo_scan_init(struct kvo_scan *s, int d, const struct kvo_quant *quant, int
 
 void kvo_scan_release(struct kvo_scan *s)
 {
-    free(s->data);
     free(s->records);
     free(s->queries);
     free(s->bounds);
@@ -91,6 +90,14 @@ void kvo_scan_put(struct kvo_scan *s, int i, const uint8_t *record)
     for (size_t at = d; at < s->record; at += number)
         memcpy(tile + TILE_ROWS * at + row * number, record + at, number);
     s->most = most <= s->most ? s->most : most < INFINITY ? most : INFINITY;
+}
+
+void kvo_scan_copy(struct kvo_scan *to, const struct kvo_scan *from, int n)
+{
+    size_t tiles = ((size_t)n + TILE_ROWS - 1) / TILE_ROWS;
+    assert(to->record == from->record);
+    memcpy(to->data, from->data, tiles * TILE_ROWS * from->record);
+    to->most = from->most;
 }
 
 /* n units of `size` bytes that lie `TILE_ROWS` units apart. */
@@ -180,26 +187,46 @@ static double error_bound(const struct kvo_scan *s, float most, float unit)
     return 1.01 * bound + d * (q + 1) * ldexp(1, -140);
 }
 
+/* A group of n whole numbers into the forms of struct int8_query, from channel l on. Loops that
+ * compilers vectorise. */
+static void put_group(struct int8_query *out, const int *restrict w, int l, int n)
+{
+    static const int place[4] = {0, 2, 1, 3};
+    int8_t *restrict low = out->low + l, *restrict high = out->high + l;
+    int16_t *restrict words = out->words + l;
+    for (int i = 0; i < n; i++)
+        low[i] = (int8_t)(w[i] & 127);
+    for (int i = 0; i < n; i++)
+        high[i] = (int8_t)((w[i] - (w[i] & 127)) / 128);
+    for (int i = 0; i < n; i += 4)
+        for (int k = 0; k < 4; k++)
+            words[i + place[k]] = (int16_t)w[i + k];
+}
+
+/* The nearest whole number to each of n; returns their sum. */
+static int round_group(int *restrict w, const float *restrict q, int n, float each)
+{
+    int sum = 0;
+    for (int i = 0; i < n; i++) {
+        float x = q[i] * each;
+        w[i] = (int)(x + (x < 0 ? -0.5f : 0.5f));
+        sum += w[i];
+    }
+    return sum;
+}
+
 /* Returns the bound for its scores. */
 static double round_query(const struct kvo_scan *s, const float *q, struct int8_query *out)
 {
-    int d = s->tiles.d;
+    int d = s->tiles.d, group = s->tiles.group, w[KVO_GROUP_MAX];
     float most = largest(q, d), unit = most / WHOLE_MAX;
     double bound = error_bound(s, most, unit);
-    float each = bound < INFINITY ? 1 / unit : 0;
-    static const int place[4] = {0, 2, 1, 3};
     out->unit = bound < INFINITY ? unit : 0;
-    for (int l = 0, g = 0; l < d; g++) {
-        int sum = 0;
-        for (int end = l + s->tiles.group; l < end; l++) {
-            float x = each > 0 ? q[l] * each : 0;
-            int w = (int)(x + (x < 0 ? -0.5f : 0.5f));
-            out->words[l / 4 * 4 + place[l % 4]] = (int16_t)w;
-            out->low[l] = (int8_t)(w & 127);
-            out->high[l] = (int8_t)((w - (w & 127)) / 128);
-            sum += w;
-        }
-        out->sums[g] = (float)sum;
+    assert(group <= KVO_GROUP_MAX);
+    for (int l = 0, g = 0; l < d; l += group, g++) {
+        memset(w, 0, (size_t)group * sizeof *w);
+        out->sums[g] = bound < INFINITY ? (float)round_group(w, q + l, group, 1 / unit) : 0;
+        put_group(out, w, l, group);
     }
     return bound;
 }
@@ -216,20 +243,41 @@ static void close_last(float *scores, float *max, int n)
             max[last / TILE_ROWS] = scores[i];
 }
 
-/* index: k ints of room. */
-static float kth_largest(const float *x, int n, int k, int *index)
+/* A loop that compilers vectorise. */
+static int count_reaching(const float *x, int n, float least)
 {
-    topk_indices(index, x, n, k);
-    float least = x[index[0]];
-    for (int i = 1; i < k; i++)
-        least = x[index[i]] < least ? x[index[i]] : least;
-    return least;
+    int count = 0;
+    for (int i = 0; i < n; i++)
+        count += x[i] >= least ? 1 : 0;
+    return count;
 }
 
-/* Not above kth - 2 bound, in float. */
-static float limit_of(float kth, double bound)
+/* A number that at least k of n finite ones reach, and not many more unless they are equal. */
+static float reached_by(const float *x, int n, int k)
 {
-    double limit = (double)kth - 2 * bound;
+    enum { HALVINGS = 12 };
+    float low = x[0], high = x[0];
+    for (int i = 1; i < n; i++) {
+        low = x[i] < low ? x[i] : low;
+        high = x[i] > high ? x[i] : high;
+    }
+    for (int i = 0, count = n; i < HALVINGS && count > k + k / 4; i++) {
+        float middle = low + (high - low) / 2;
+        int above = count_reaching(x, n, middle);
+        if (above >= k) {
+            low = middle;
+            count = above;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
+
+/* Not above reached - 2 bound, in float. */
+static float limit_of(float reached, double bound)
+{
+    double limit = (double)reached - 2 * bound;
     float rounded = (float)limit;
     return (double)rounded <= limit ? rounded : nextafterf(rounded, -INFINITY);
 }
@@ -255,9 +303,9 @@ static int reaching(int *index, float *near, const float *scores, const float *m
 /*
  * Let a be a number that k scores of scan_tiles reach, each within `bound` of its float score. Then
  * k float scores reach a - bound, and a key below a - 2 bound is below all of these: it is not
- * among the best k, and no tie. So float scores of the others decide. The k-th largest of the
- * tiles' maxima is such a number, and cheap; where good keys crowd in few tiles it lets too many
- * pass, and the k-th largest of these is taken instead.
+ * among the best k, and no tie. So float scores of the others decide. What k of the tiles' maxima
+ * reach is such a number, and cheap; where good keys crowd in few tiles it lets too many pass, and
+ * what k of these reach is taken instead.
  */
 static bool top_of_few(const struct kvo_scan *s, const struct kernels *kn, const float *q,
                        double bound, float *scores, float *max, int n, int k, int *out, float *near,
@@ -265,10 +313,10 @@ static bool top_of_few(const struct kvo_scan *s, const struct kernels *kn, const
 {
     int tiles = (n + TILE_ROWS - 1) / TILE_ROWS, count = 0, left = 0;
     close_last(scores, max, n);
-    float a = tiles >= k ? kth_largest(max, tiles, k, out) : kth_largest(scores, n, k, out);
+    float a = tiles >= k ? reached_by(max, tiles, k) : reached_by(scores, n, k);
     count = reaching(index, near, scores, max, n, limit_of(a, bound));
     if (count > 2 * k) {
-        float limit = limit_of(kth_largest(near, count, k, out), bound);
+        float limit = limit_of(reached_by(near, count, k), bound);
         for (int i = 0; i < count; i++) {
             index[left] = index[i];
             left += near[i] >= limit;

@@ -4,7 +4,7 @@
  * which may be among the best, and only these get the scores of the float kernels. The choice is
  * exactly the one that the float scores of all make.
  *
- * Holds the tiles and room to work; one thread at a time. Where 4 does not divide the group rows
+ * Has room to work; one thread at a time. Where 4 does not divide the group rows
  * lie one after the other in a tile, and all get float scores.
  */
 #ifndef KVLAB_KVO_SCAN_H
@@ -15,7 +15,7 @@
 
 struct kvo_scan {
     struct int8_tiles tiles;
-    uint8_t *data;
+    uint8_t *data; // of the tiles
     struct kvo_quant quant;
     size_t record; // bytes of a key as INT8 record (int8_record.h)
     int unit;      // channels of a row that lie together
@@ -28,13 +28,15 @@ struct kvo_scan {
     uint8_t *records; // [TILE_ROWS][record]
 };
 
-/* For n keys and n_q queries at a time. */
+/* For n_q queries at a time. data: kvo_scan_bytes() of the keys for the tiles, borrowed. */
 size_t kvo_scan_bytes(int d, const struct kvo_quant *quant, int n);
-void kvo_scan_init(struct kvo_scan *s, int d, const struct kvo_quant *quant, int n, int n_q);
+void kvo_scan_init(struct kvo_scan *s, int d, const struct kvo_quant *quant, int n_q,
+                   uint8_t *data);
 void kvo_scan_release(struct kvo_scan *s);
 
 /* Key i from its record, in order; and as floats. */
 void kvo_scan_put(struct kvo_scan *s, int i, const uint8_t *record);
+void kvo_scan_copy(struct kvo_scan *to, const struct kvo_scan *from, int n); // the first n
 void kvo_scan_key(const struct kvo_scan *s, const struct kernels *kn, int i, float *out);
 
 /* top() of codec.h over the first n keys. */

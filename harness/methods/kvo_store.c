@@ -26,6 +26,8 @@ struct kvo_store {
     int before, was_packed; // the same before the step
     int max_chunks, window; // chunks that fit; recent rows that fit
     size_t max_blocks;
+    uint8_t *memory;        // of what follows, unless it is the cache's
+    uint8_t *tiles;         // [n_kv_heads] of kvo_scan_bytes(): of the bases
     struct kvo_scan *bases; // [n_kv_heads]
     uint8_t *blocks;        // [n_kv_heads][max_chunks / chunks][block_size]
     uint8_t *keys;          // [n_kv_heads][window][base_size]: the recent rows
@@ -55,11 +57,11 @@ struct sizes {
 static struct sizes sizes_of(const struct kvo_store *s)
 {
     size_t heads = (size_t)s->part.shape.n_kv_heads, chunks = (size_t)s->max_chunks;
-    return (struct sizes){mem_size(heads, kvo_scan_bytes(s->f.d, &s->f.key, s->max_chunks)),
-                          mem_size(heads * chunks / (size_t)s->f.chunks, s->f.block_size) +
-                              PACKED_SLACK,
-                          mem_size(heads * (size_t)s->window, s->f.base_size) + PACKED_SLACK,
-                          mem_size(heads * (size_t)s->window, value_size(s)) + PACKED_SLACK};
+    return (struct sizes){
+        mem_size(heads, mem_piece(kvo_scan_bytes(s->f.d, &s->f.key, s->max_chunks))),
+        mem_size(heads * chunks / (size_t)s->f.chunks, s->f.block_size) + PACKED_SLACK,
+        mem_size(heads * (size_t)s->window, s->f.base_size) + PACKED_SLACK,
+        mem_size(heads * (size_t)s->window, value_size(s)) + PACKED_SLACK};
 }
 
 /* All that follows from the settings. */
@@ -82,20 +84,33 @@ size_t kvo_store_bytes(const struct kv_part *part, int cap, int window, const st
     return z.bases + z.blocks + z.keys + z.values;
 }
 
+static void take_memory(struct kvo_store *s, const struct sizes *z)
+{
+    struct mem_arena own, *arena = s->part.arena;
+    if (!arena) {
+        arena = &own;
+        mem_arena_init(arena, mem_piece(z->bases) + mem_piece(z->blocks) + mem_piece(z->keys) +
+                                  mem_piece(z->values));
+        s->memory = (uint8_t *)own.at;
+    }
+    s->tiles = mem_arena_take(arena, z->bases);
+    s->blocks = mem_arena_take(arena, z->blocks);
+    s->keys = mem_arena_take(arena, z->keys);
+    s->values = mem_arena_take(arena, z->values);
+}
+
 struct kvo_store *kvo_store_open(const struct kv_part *part, int cap, int window,
                                  const struct kvo_quant *key, const struct kvo_quant *value)
 {
     struct kvo_store *s = xmalloc(sizeof *s);
     plan(s, part, cap, window, key, value);
     struct sizes z = sizes_of(s);
-    size_t d = (size_t)s->f.d;
+    size_t d = (size_t)s->f.d, tiles = z.bases / (size_t)part->shape.n_kv_heads;
+    take_memory(s, &z);
     s->bases = xcalloc((size_t)part->shape.n_kv_heads, sizeof *s->bases);
     for (int h = 0; h < part->shape.n_kv_heads; h++)
-        kvo_scan_init(&s->bases[h], s->f.d, key, s->max_chunks,
-                      part->shape.n_heads / part->shape.n_kv_heads);
-    s->blocks = mem_aligned(z.blocks);
-    s->keys = mem_aligned(z.keys);
-    s->values = mem_aligned(z.values);
+        kvo_scan_init(&s->bases[h], s->f.d, key, part->shape.n_heads / part->shape.n_kv_heads,
+                      s->tiles + (size_t)h * tiles);
     s->ways = xcalloc((size_t)part->shape.n_kv_heads, sizeof *s->ways);
     for (int h = 0; h < part->shape.n_kv_heads; h++) {
         kvo_work_init(&s->ways[h].work, &s->f);
@@ -124,9 +139,7 @@ void kvo_store_close(void *store)
     }
     free(s->ways);
     free(s->bases);
-    free(s->blocks);
-    free(s->keys);
-    free(s->values);
+    free(s->memory);
     free(s->tile);
     free(s);
 }
@@ -293,6 +306,30 @@ void kvo_store_append(void *store, int kv_head, const struct kv_rows *rows, cons
         push_recent(s, rows, records, kv_head, i, s->before + i);
 }
 
+static void copy_head(struct kvo_store *to, const struct kvo_store *from, int head)
+{
+    size_t blocks = (size_t)(from->packed / from->f.rows),
+           recent = (size_t)(from->n - from->packed);
+    int t = from->packed;
+    memcpy(block_at(to, head, 0), block_at(from, head, 0), blocks * from->f.block_size);
+    kvo_scan_copy(&to->bases[head], &from->bases[head], (int)blocks * from->f.chunks);
+    memcpy(key_at(to, head, t), key_at(from, head, t), recent * from->f.base_size);
+    memcpy(value_at(to, head, t), value_at(from, head, t), recent * value_size(from));
+}
+
+void kvo_store_copy(void *store, const void *source)
+{
+    struct kvo_store *to = store;
+    const struct kvo_store *from = source;
+    assert(to->n == 0 && from->before == 0 && from->n <= to->cap);
+    assert(to->f.block_size == from->f.block_size && to->f.base_size == from->f.base_size);
+    to->n = from->n;
+    to->packed = from->packed;
+    kv_meters_copy(to->meters, from->meters, &from->part.shape);
+    for (int h = 0; h < from->part.shape.n_kv_heads; h++)
+        copy_head(to, from, h);
+}
+
 void kvo_store_permute(void *store, int kv_head, int from, int n, const int *order)
 {
     struct kvo_store *s = store;
@@ -383,6 +420,21 @@ static const float *chunk_values(struct kvo_store *s, int head, int chunk, bool 
         count_value_pairs(s, head, chunk, fresh);
     }
     return tile;
+}
+
+static void expect_all(const uint8_t *from, size_t n)
+{
+    for (size_t i = 0; i < n; i += 64)
+        __builtin_prefetch(from + i, 0, 2);
+}
+
+void kvo_store_expect(const void *store, int kv_head)
+{
+    const struct kvo_store *s = store;
+    size_t chunks = (size_t)(s->packed / s->f.key.chunk), recent = (size_t)(s->n - s->packed);
+    expect_all(s->bases[kv_head].data, chunks * s->f.base_size);
+    expect_all(key_at(s, kv_head, s->packed), recent * s->f.base_size);
+    expect_all(value_at(s, kv_head, s->packed), recent * value_size(s));
 }
 
 static void expect(const struct kvo_store *s, int head, const struct kv_range *r)

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "harness/base/clock.h"
 #include "harness/base/hash.h"
 #include "harness/base/mem.h"
 #include "harness/model/weight_set.h"
@@ -35,6 +36,7 @@ struct model {
     float *k, *v;     // [][n_kv_heads * head_dim]
     float *gate, *up; // [][mlp]
     int *positions;   // []
+    double attention; // seconds that steps have waited for it
 };
 
 /* The angles as transformers has them: inverse frequencies and products in f32. */
@@ -461,12 +463,19 @@ void model_step(struct model *m, const int32_t *ids, struct kv_cache *const *cac
     embed(m, ids, n);
     for (int layer = 0; layer < m->config.n_layers; layer++) {
         project_qkv(m, gemm_decode, layer, n);
+        double start = clock_seconds();
         kv_cache_attend(caches, n, &m->engine, layer, m->q, m->k, m->v, m->mixed);
+        m->attention += clock_seconds() - start;
         finish_layer(m, gemm_decode, layer, n);
     }
     for (int i = 0; i < n; i++)
         kv_cache_advance(caches[i]);
     head(m, n, logits);
+}
+
+double model_attention_seconds(const struct model *m)
+{
+    return m->attention;
 }
 
 /* Lane by lane: a loop of one comparison after the other takes ten times as long. */

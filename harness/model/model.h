@@ -78,6 +78,9 @@ struct kv_cache *model_read(struct model *m, const struct kv_chain *chain, const
 void model_step(struct model *m, const int32_t *ids, struct kv_cache *const *caches, int n,
                 float *logits);
 
+/* Wall seconds of steps that went into attention, so far; the rest is the same for each row. */
+double model_attention_seconds(const struct model *m);
+
 /* The id of the largest logit, the lowest on a tie; banned ids (may be none) do not count. */
 int32_t model_argmax(const float *logits, int vocab, const int32_t *banned, int n_banned);
 

@@ -171,8 +171,7 @@ INLINE void quant_tile(float *out, int ld_out, const float *x, int ld_x, const i
                 v_fma(v_load_part(x + (long)i * ld_x + l, r), wv, acc[i][j]);
         }
     }
-    UNROLL for (int i = 0; i < m; i++) UNROLL for (int j = 0; j < nw; j++)
-        out[(long)i * ld_out + j] = v_sum(acc[i][j]);
+    put_sums(out, ld_out, acc, m, nw);
 }
 
 /* What one function does: so many rows of x by four rows of w, or the spans of one row to out. */

@@ -2,9 +2,9 @@
  * The body of kernels_avx2.c and kernels_avx512.c (with kernels_rows_simd.h and
  * kernels_packed_simd.h, which it leads), over vectors of 16 floats that these define:
  *   vec, v_zero, v_set1, v_load, v_store, v_add, v_sub, v_mul, v_div, v_fma (a*b+c), v_max,
- *   v_sum (a fixed tree), v_max_lane, v_exp, v_load_part / v_store_part (first r lanes, rest 0),
- *   v_load_f16, v_load_bf16.
- * Multiply-add is fused here, by instruction, so both give the same bits.
+ *   v_sum (a fixed tree), v_sum4 and v_sums (the same of 16 vectors at once), v_max_lane, v_exp,
+ * v_load_part / v_store_part (first r lanes, rest 0), v_load_f16, v_load_bf16. Multiply-add is
+ * fused here, by instruction, so both give the same bits.
  */
 #include <math.h>
 #include <string.h>
@@ -19,6 +19,7 @@
 #endif
 
 enum { LANES = 16, TILE_N = 4, TILE_M = 4 };
+_Static_assert(TILE_M *TILE_N == LANES, "a tile's sums fill a vector");
 
 /* 16 weights at index i of a row, and the row's last r of them. */
 #define LOADER(name, type, load)                                                                   \
@@ -35,6 +36,24 @@ enum { LANES = 16, TILE_N = 4, TILE_M = 4 };
 LOADER(weights_f32, float, v_load)
 LOADER(weights_f16, uint16_t, v_load_f16)
 LOADER(weights_bf16, uint16_t, v_load_bf16)
+
+/* out[i][j] = the sum of the lanes of acc[i][j]. Sixteen sums at once have the bits of v_sum. */
+static inline __attribute__((always_inline)) void
+put_sums(float *out, int ld_out, vec acc[TILE_M][TILE_N], const int m, const int nw)
+{
+    if (m == 1 || nw < TILE_N) {
+        UNROLL for (int i = 0; i < m; i++) UNROLL for (int j = 0; j < nw; j++)
+            out[(long)i * ld_out + j] = v_sum(acc[i][j]);
+        return;
+    }
+    vec four[TILE_N];
+    float sums[LANES];
+    UNROLL for (int j = 0; j < TILE_N; j++) four[j] =
+        v_sum4(acc[0][j], acc[1][j], m > 2 ? acc[2][j] : v_zero(), m > 3 ? acc[3][j] : v_zero());
+    v_store(sums, v_sums(four));
+    UNROLL for (int i = 0; i < m; i++)
+        memcpy(out + (long)i * ld_out, sums + i * TILE_N, TILE_N * sizeof *out);
+}
 
 /* The rows of a tile are streams side by side that the processor does not foresee. While one tile
  * is at work the next but one is asked for, line by line, into the second-level cache. Past the end
@@ -70,19 +89,20 @@ enum { TILES_AHEAD = 2, LINE = 64, TO_SECOND_LEVEL = 2 };
                 UNROLL for (int j = 0; j < nw; j++) acc[i][j] =                                    \
                     v_fma(xv, load##_part(w + (long)j * k, l, k - l), acc[i][j]);                  \
             }                                                                                      \
-        UNROLL for (int i = 0; i < m; i++) UNROLL for (int j = 0; j < nw; j++)                     \
-            out[(long)i * ld_out + j] = v_sum(acc[i][j]);                                          \
+        put_sums(out, ld_out, acc, m, nw);                                                         \
     }                                                                                              \
     static inline __attribute__((always_inline)) void name##_rows(                                 \
         float *out, int ld_out, const float *x, int ld_x, int m, const type *w, const int nw,      \
         int k)                                                                                     \
     {                                                                                              \
-        int i = 0;                                                                                 \
-        for (; i + TILE_M <= m; i += TILE_M)                                                       \
-            name##_tile(out + (long)i * ld_out, ld_out, x + (long)i * ld_x, ld_x, TILE_M, w, nw,   \
-                        k);                                                                        \
-        for (; i < m; i++)                                                                         \
-            name##_tile(out + (long)i * ld_out, ld_out, x + (long)i * ld_x, ld_x, 1, w, nw, k);    \
+        for (; m >= TILE_M; m -= TILE_M, out += (long)TILE_M * ld_out, x += (long)TILE_M * ld_x)   \
+            name##_tile(out, ld_out, x, ld_x, TILE_M, w, nw, k);                                   \
+        if (m == 3)                                                                                \
+            name##_tile(out, ld_out, x, ld_x, 3, w, nw, k);                                        \
+        else if (m == 2)                                                                           \
+            name##_tile(out, ld_out, x, ld_x, 2, w, nw, k);                                        \
+        else if (m == 1)                                                                           \
+            name##_tile(out, ld_out, x, ld_x, 1, w, nw, k);                                        \
     }                                                                                              \
     static void name(float *out, int ld_out, const float *x, int ld_x, int m, const void *weights, \
                      int n, int k)                                                                 \

@@ -31,6 +31,14 @@ rows "long" 6 long --context 32,64 --threads 1
 is "long: a length stands against the one before" 1 \
     "$(grep -c '"case":"mini 64 kvo, prefill".*"against":"the length before"' out)"
 
+rows "batch" 16 batch --context 48 --threads 2
+is "batch: stands against one and against its bytes" "1 1" \
+    "$(grep -c '"case":"mini 48 kvo, batch 16".*"against":"batch 1"' out) $(grep -c \
+        '"case":"mini 48 kvo, batch 16".*"against":"its bytes at the memory.s rate"' out)"
+rows "sweep" 5 sweep --context 160 --threads 2
+is "sweep: stands against one pass" 1 \
+    "$(grep -c '"case":"160 tokens and 8, sweep of 16".*"against":"one full pass"' out)"
+
 refused "unknown bench" "kvlab: bench: there is no 'decod', did you mean 'decode'?*" bandwidth decod
 refused "unknown shape" "*--shape is '1.1', must be one of mini, 1.1b, did you mean '1.1b'?*" \
     decode --shape 1.1
@@ -42,6 +50,9 @@ refused "a model that is not there" "*" model --model nowhere/
 
 # A llama-bench that answers without computing.
 mkdir -p bin
+printf '#!/bin/bash\n' >bin/llama-bench
+chmod +x bin/llama-bench
+refused "no llama-batched-bench" "*./bin holds no llama-batched-bench; build it there*" batch --llama-cpp .
 cat >bin/llama-bench <<'END'
 #!/bin/bash
 head -c 4 "$2" >&2
@@ -52,6 +63,23 @@ for ((i = 1; i < times; i++)); do printf '50, '; done
 echo '100]}]'
 END
 chmod +x bin/llama-bench
+cat >bin/llama-batched-bench <<'END'
+#!/bin/bash
+while (($#)); do [[ $1 == -npl ]] && list=$2; [[ $1 == -fa ]] && flash=$2; shift; done
+for n in ${list//,/ }; do
+    [[ $n == "$BREAK" ]] && exit
+    echo "a line for people"
+    [[ $flash == on ]] && echo "{\"pl\": $n, \"speed_tg\": 20}" || echo "{\"pl\": $n, \"speed_tg\": 10}"
+done
+END
+chmod +x bin/llama-batched-bench
+BREAK='' rows "batch against llama.cpp" 28 batch --context 48 --llama-cpp .
+is "batch: the better of theirs" 1 "$(grep -c '"case":"mini 48 llama.cpp, batch 32","value":20,' out)"
+is "batch: ours against theirs" 1 "$(grep -c '"case":"mini 48 f16, batch 4".*"llama.cpp.s batch"' out)"
+BREAK=16 "$KVLAB" bench batch --context 48 --quick --llama-cpp . >out 2>err
+is "a llama-batched-bench that stops: exit" 1 $?
+like "a llama-batched-bench that stops: message" "*llama-batched-bench's output: 2 of 4 batches*" "$(cat err)"
+
 BREAK='' rows "against llama.cpp" 16 decode --context 64 --llama-cpp . -v
 is "the weights are a GGUF file" GGUFGGUF "$(tr -d '\n' <err | grep -o 'GGUFGGUF' | head -n 1)"
 is "theirs stand against ours" 1 \

@@ -12,6 +12,7 @@
 #include <math.h>
 
 #include "harness/kv/rows.h"
+#include "harness/base/clock.h"
 #include "tests/unit/sequence.h"
 
 enum { LONGEST_PROMPT = 300, STEPS = 150, N_SHAPES = 3, N_MAX = LONGEST_PROMPT + STEPS };
@@ -412,6 +413,19 @@ static int class_of(struct kv_chain *chains, int n, int i, bool *taken,
     return k;
 }
 
+static void same_content(const struct kv_cache *a, const struct kv_cache *b,
+                         const struct kv_shape *s)
+{
+    struct kv_ledger of_a, of_b;
+    kv_cache_ledger(a, &of_a), kv_cache_ledger(b, &of_b);
+    assert_memory_equal(&of_a, &of_b, sizeof of_a);
+    for (int layer = 0; layer < s->n_layers; layer++) {
+        struct kv_rows rows = rows_of_layer(a, s, layer);
+        rows_are_the_references(&(struct twins){.floats = (struct kv_cache *)b}, &rows, layer, s);
+        kv_rows_release(&rows);
+    }
+}
+
 static void compare_shared(const struct kv_chain *const *members, int n, int prompt)
 {
     static struct kv_cache *caches[MANY];
@@ -422,9 +436,13 @@ static void compare_shared(const struct kv_chain *const *members, int n, int pro
         caches[i] = kv_cache_new(members[i], &s->shape, &two, s->n);
     sequence_prefill(s, &two, caches, n, prompt, NULL);
     for (int i = 0; i < n; i++) {
+        struct kv_cache *own = sequence_cache(s, &one, members[i], prompt, NULL);
+        same_content(caches[i], own, &s->shape);
         sequence_steps(&s, &caches[i], 1, &one, TOGETHER, shared);
-        plain_run(s, &one, members[i], prompt, TOGETHER, alone);
+        sequence_steps(&s, &own, 1, &one, TOGETHER, alone);
         assert_memory_equal(shared, alone, bytes);
+        same_content(caches[i], own, &s->shape);
+        kv_cache_free(own);
         kv_cache_free(caches[i]);
     }
     free(shared), free(alone);
@@ -447,6 +465,64 @@ static void a_shared_prefill_is_as_good_as_an_own(void **state)
     assert_true(largest > 1);
     for (int i = 0; i < n; i++)
         kv_chain_release(&chains[i]);
+}
+
+static char *content_dup(const struct kv_chain *c)
+{
+    struct buf b;
+    buf_init(&b);
+    kv_chain_content(c, &b);
+    return b.s;
+}
+
+/* Else nothing above has copied: some settings, and not all, hold the same of a prompt. */
+static void some_settings_hold_the_same(void **state)
+{
+    (void)state;
+    static struct kv_chain chains[MANY];
+    int n = open_many(chains, &shapes[0]), equal = 0;
+    for (int i = 0; i < n; i++)
+        for (int j = 0; j < i; j++) {
+            char *a = content_dup(&chains[i]), *b = content_dup(&chains[j]);
+            equal += !strcmp(a, b);
+            free(a), free(b);
+        }
+    assert_true(equal > 0 && equal < n * (n - 1) / 2);
+    for (int i = 0; i < n; i++)
+        kv_chain_release(&chains[i]);
+}
+
+/* Of a cache in a batch, whether it is an item or its heads are. */
+static void a_cache_knows_its_seconds(void **state)
+{
+    (void)state;
+    enum { BATCH = 9, FEW = 2, STEPS_EACH = 3 };
+    struct kv_chain chain;
+    struct kv_cache *caches[BATCH];
+    const struct sequence *s[BATCH];
+    float *out = outputs_new(&shapes[0], BATCH * STEPS_EACH);
+    assert_true(opens(&chain, "[\"full\"]", &shapes[0]));
+    for (int i = 0; i < BATCH; i++) {
+        s[i] = &sequences[0][0];
+        caches[i] = sequence_cache(s[i], &two, &chain, 60, NULL);
+        assert_true(kv_cache_seconds(caches[i]) == 0);
+    }
+    for (int n = FEW; n <= BATCH; n += BATCH - FEW) {
+        double start = clock_seconds(), before = 0, after = 0;
+        for (int i = 0; i < BATCH; i++)
+            before += kv_cache_seconds(caches[i]);
+        sequence_steps(s, caches, n, &two, STEPS_EACH, out);
+        double wall = clock_seconds() - start;
+        for (int i = 0; i < BATCH; i++)
+            after += kv_cache_seconds(caches[i]);
+        assert_true(after > before && after - before <= 2 * wall);
+    }
+    for (int i = 0; i < BATCH; i++) {
+        assert_true(kv_cache_seconds(caches[i]) > 0);
+        kv_cache_free(caches[i]);
+    }
+    kv_chain_release(&chain);
+    free(out);
 }
 
 /* From the sequence alone, not from the cache's rows. */
@@ -513,6 +589,8 @@ int main(void)
         cmocka_unit_test(options_work_at_both_ends_in_pairs),
         cmocka_unit_test(caches_do_not_see_each_other),
         cmocka_unit_test(a_shared_prefill_is_as_good_as_an_own),
+        cmocka_unit_test(some_settings_hold_the_same),
+        cmocka_unit_test(a_cache_knows_its_seconds),
         cmocka_unit_test(f32_is_plain_attention),
     };
     return cmocka_run_group_tests(tests, open_all, close_all);

@@ -11,6 +11,7 @@
 #include "harness/base/rng.h"
 #include "harness/tensor/gemm.h"
 #include "harness/tensor/kernels.h"
+#include "harness/tensor/quant.h"
 
 enum { MAX = 300, ROWS = 9, LONG = 50 };
 
@@ -187,6 +188,58 @@ static void exp_is_close_over_its_range(void **state)
     assert_true(far[0] == 1 && far[1] == 0);
 }
 
+static void check_batch(const struct kernels *kn, const struct matrix *w, int most)
+{
+    enum { BATCH = 33 };
+    static float x[BATCH * MAX], alone[BATCH * LONG], got[BATCH * LONG];
+    int k = w->cols, n = w->rows;
+    struct quant_rows rows = {0};
+    if (w->packed)
+        rows = *w->packed;
+    fill(x, most * k, 1);
+    for (int m = -most; m <= most; m++) { // below 0: row -m alone
+        float *out = m < 0 ? alone + (-m - 1) * n : got;
+        const float *from = m < 0 ? x + (-m - 1) * k : x;
+        int some = m < 0 ? 1 : m;
+        if (w->packed)
+            kn->matmul_quant(out, n, from, k, some, &rows, n);
+        else
+            kernels_matmul(kn, out, n, from, k, some, w->data, w->dtype, n, k);
+        if (m > 0)
+            assert_memory_equal(got, alone, (size_t)(m * n) * sizeof *got);
+    }
+}
+
+/* Each row of a batch of 1 to 33 is what it is alone, in every format of weights. */
+static void a_row_does_not_depend_on_its_batch(void **state)
+{
+    static const char *const names[] = {"plain", "avx2", "avx512", "avx512vbmi"};
+    enum { N = 23, K = 288 };
+    static float wide[N * K];
+    static uint16_t half[N * K];
+    struct pool *pool = pool_new(1);
+    (void)state;
+    fill(wide, N * K, 1);
+    for (int i = 0; i < N * K; i++)
+        half[i] = f16_from_f32(wide[i]);
+    struct matrix all[] = {
+        {wide, DT_F32, N, K, NULL}, {half, DT_F16, N, K, NULL}, {half, DT_BF16, N, 271, NULL}};
+    for (int level = 0; level < 4; level++) {
+        const struct kernels *kn = kernels_named(names[level]);
+        for (int f = 0; kn && f < 3; f++)
+            check_batch(kn, &all[f], 33);
+        for (int bits = 2; kn && bits <= 8; bits++) {
+            struct quant_format f = {bits, 32, bits % 2, 1, 0};
+            struct quant_rows rows;
+            uint8_t *data = mem_aligned(quant_bytes(&f, N, K));
+            quant_pack(&rows, data, &all[0], &f, pool);
+            check_batch(kn, &(struct matrix){NULL, DT_F32, N, K, &rows}, 33);
+            free(data);
+        }
+    }
+    pool_free(pool);
+}
+
 /* Two products of one x: [N][K] whole, and its first rows once more. */
 static void gemm_does_not_depend_on_threads(void **state)
 {
@@ -229,6 +282,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_level_agrees_with_plain),
         cmocka_unit_test(avx2_and_avx512_give_the_same_bits),
+        cmocka_unit_test(a_row_does_not_depend_on_its_batch),
         cmocka_unit_test(exp_is_close_over_its_range),
         cmocka_unit_test(gemm_does_not_depend_on_threads),
     };

@@ -169,7 +169,7 @@ static void step(struct naive *s, const struct sequence *seq, struct kv_cache *c
 static struct kv_rows rounded_prompt(const struct sequence *s, int n)
 {
     struct kv_rows rows;
-    struct kv_part part = {chain.links[0].opt, shape, 0, engine.kernels, NULL, NULL};
+    struct kv_part part = {chain.links[0].opt, shape, 0, engine.kernels, NULL, NULL, NULL};
     kv_rows_init(&rows, &shape, n);
     for (size_t t = 0; t < (size_t)n; t++) {
         float k[KV_HEADS * D], v[KV_HEADS * D];

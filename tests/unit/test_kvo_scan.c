@@ -163,7 +163,8 @@ static void check_level(const struct kernels *kn, const struct scan_case *c, con
 static void check_case(const struct scan_case *c)
 {
     struct kvo_scan s;
-    kvo_scan_init(&s, c->d, &c->quant, c->n, c->n_q);
+    uint8_t *data = mem_aligned(kvo_scan_bytes(c->d, &c->quant, c->n));
+    kvo_scan_init(&s, c->d, &c->quant, c->n_q, data);
     float *rows = xmalloc((size_t)c->n * (size_t)c->d * sizeof *rows), q[Q_MAX * D_MAX];
     uint8_t *records = xcalloc((size_t)c->n * s.record + PACKED_SLACK, 1);
     make_rows(rows, c->n, c->d, c->kind);
@@ -177,6 +178,7 @@ static void check_case(const struct scan_case *c)
         if (level(i))
             check_level(level(i), c, q, &s, records);
     kvo_scan_release(&s);
+    free(data);
     free(rows), free(records);
 }
 

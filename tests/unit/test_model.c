@@ -137,6 +137,56 @@ static void a_batch_is_as_good_as_each_alone(void **state)
     model_close(m);
 }
 
+/* Caches of unlike settings and lengths, one seed each. */
+static struct kv_cache *many_cache(struct model *m, const struct kv_chain *chains, int i,
+                                   float *logits)
+{
+    int32_t ids[LONG];
+    fill_ids(ids, LONG, m, (uint64_t)i + 50);
+    return read_prompt(m, &chains[i % 3], (struct text_ids){ids, i % 5 ? 3 + i : LONG}, 2 * LONG,
+                       logits);
+}
+
+/* Every batch up to 33 rows, on one thread and on two, which share it out by heads or by caches. */
+static void a_row_does_not_depend_on_its_batch(void **state)
+{
+    enum { MANY = 33 };
+    static const char *const settings[] = {
+        "[\"full\"]", "[{\"kvo\":{\"first_layer\":0,\"window\":16,\"value_group\":16}}]",
+        "[\"q8\"]"};
+    static const int sizes[] = {1, 2, 3, 5, 8, 9, 16, MANY};
+    (void)state;
+    for (int threads = 1; threads <= 2; threads++) {
+        struct model *m = open_model(mini_dir, (struct model_options){.threads = threads});
+        struct kv_chain chains[3];
+        struct kv_cache *caches[MANY];
+        float *alone = logits_new(m, MANY), *batch = logits_new(m, MANY);
+        int32_t ids[MANY];
+        fill_ids(ids, MANY, m, 9);
+        for (int i = 0; i < 3; i++)
+            open_chain(&chains[i], m, settings[i]);
+        for (int i = 0; i < MANY; i++) {
+            caches[i] = many_cache(m, chains, i, batch);
+            model_step(m, &ids[i], &caches[i], 1, alone + (size_t)i * vocab_of(m));
+            kv_cache_free(caches[i]);
+        }
+        for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) {
+            for (int i = 0; i < sizes[s]; i++)
+                caches[i] = many_cache(m, chains, i, batch);
+            double before = model_attention_seconds(m);
+            model_step(m, ids, caches, sizes[s], batch);
+            assert_true(model_attention_seconds(m) > before);
+            assert_memory_equal(batch, alone, (size_t)sizes[s] * vocab_of(m) * sizeof *alone);
+            for (int i = 0; i < sizes[s]; i++)
+                kv_cache_free(caches[i]);
+        }
+        free(alone), free(batch);
+        for (int i = 0; i < 3; i++)
+            kv_chain_release(&chains[i]);
+        model_close(m);
+    }
+}
+
 static void run_all(struct model_options o, const char *chain_text, int prompt, float **out)
 {
     struct model *m = open_model(mini_dir, o);
@@ -437,6 +487,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_batch_is_as_good_as_each_alone),
+        cmocka_unit_test(a_row_does_not_depend_on_its_batch),
         cmocka_unit_test(threads_do_not_matter),
         cmocka_unit_test(plain_loops_agree),
         cmocka_unit_test(rope_factor_stretches_positions),
