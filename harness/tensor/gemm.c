@@ -108,12 +108,35 @@ void gemm_weights(struct gemm *g, const struct product *p, int n, const float *x
         run_blocks(&j, n, prefill_block);
 }
 
+/* From here on decoding the weights once is quicker than once for every four rows of x. */
+static bool widens_first(const struct matrix *w, int m)
+{
+    enum { TABLE_BITS = 4, ROWS_BY_TABLE = 32, ROWS = 8 };
+    return w->packed && m >= (w->packed->bits > TABLE_BITS ? ROWS : ROWS_BY_TABLE);
+}
+
+/* A few rows of weights at a time, which stay near; the same bits as matmul_quant. */
+static void decode_widened(const struct job *j, const struct block *b, int worker)
+{
+    enum { NEAR = 16 };
+    int k = b->w->cols;
+    for (int i = 0; i < b->rows; i += NEAR) {
+        int n = b->rows - i < NEAR ? b->rows - i : NEAR;
+        struct block some = {b->w, b->out + i, b->row + i, n};
+        j->g->kernels->matmul_f32(some.out, b->w->rows, j->x, k, j->m,
+                                  widen_block(j->g, &some, worker), n, k);
+    }
+}
+
 static void decode_block(void *arg, int item, int worker)
 {
     struct job *j = arg;
     struct block b = find_block(j, item);
     int k = b.w->cols;
-    (void)worker;
+    if (widens_first(b.w, j->m)) {
+        decode_widened(j, &b, worker);
+        return;
+    }
     if (b.w->packed) {
         const struct quant_rows packed = matrix_packed(b.w, b.row);
         j->g->kernels->matmul_quant(b.out, b.w->rows, j->x, k, j->m, &packed, b.rows);

@@ -188,26 +188,35 @@ static void exp_is_close_over_its_range(void **state)
     assert_true(far[0] == 1 && far[1] == 0);
 }
 
-static void check_batch(const struct kernels *kn, const struct matrix *w, int most)
+enum { BATCH = 33 };
+
+static void multiply(const struct kernels *kn, const struct matrix *w, float *out, const float *x,
+                     int m)
 {
-    enum { BATCH = 33 };
-    static float x[BATCH * MAX], alone[BATCH * LONG], got[BATCH * LONG];
-    int k = w->cols, n = w->rows;
-    struct quant_rows rows = {0};
     if (w->packed)
-        rows = *w->packed;
-    fill(x, most * k, 1);
-    for (int m = -most; m <= most; m++) { // below 0: row -m alone
-        float *out = m < 0 ? alone + (-m - 1) * n : got;
-        const float *from = m < 0 ? x + (-m - 1) * k : x;
-        int some = m < 0 ? 1 : m;
-        if (w->packed)
-            kn->matmul_quant(out, n, from, k, some, &rows, n);
-        else
-            kernels_matmul(kn, out, n, from, k, some, w->data, w->dtype, n, k);
-        if (m > 0)
-            assert_memory_equal(got, alone, (size_t)(m * n) * sizeof *got);
+        kn->matmul_quant(out, w->rows, x, w->cols, m, w->packed, w->rows);
+    else
+        kernels_matmul(kn, out, w->rows, x, w->cols, m, w->data, w->dtype, w->rows, w->cols);
+}
+
+/* By the kernel, and as steps share it out. */
+static void check_batch(const struct kernels *kn, const struct matrix *w, struct pool *pool)
+{
+    static float x[BATCH * MAX], alone[BATCH * LONG], got[BATCH * LONG];
+    struct gemm g;
+    fill(x, BATCH * w->cols, 1);
+    gemm_init(&g, pool, kn, false, w->cols);
+    for (int i = 0; i < BATCH; i++)
+        multiply(kn, w, alone + i * w->rows, x + i * w->cols, 1);
+    for (int m = 1; m <= BATCH; m++) {
+        size_t bytes = (size_t)(m * w->rows) * sizeof *got;
+        multiply(kn, w, got, x, m);
+        assert_memory_equal(got, alone, bytes);
+        memset(got, 0, bytes);
+        gemm_decode(&g, &(struct product){got, w}, 1, x, m);
+        assert_memory_equal(got, alone, bytes);
     }
+    gemm_release(&g);
 }
 
 /* Each row of a batch of 1 to 33 is what it is alone, in every format of weights. */
@@ -227,13 +236,13 @@ static void a_row_does_not_depend_on_its_batch(void **state)
     for (int level = 0; level < 4; level++) {
         const struct kernels *kn = kernels_named(names[level]);
         for (int f = 0; kn && f < 3; f++)
-            check_batch(kn, &all[f], 33);
+            check_batch(kn, &all[f], pool);
         for (int bits = 2; kn && bits <= 8; bits++) {
             struct quant_format f = {bits, 32, bits % 2, 1, 0};
             struct quant_rows rows;
             uint8_t *data = mem_aligned(quant_bytes(&f, N, K));
             quant_pack(&rows, data, &all[0], &f, pool);
-            check_batch(kn, &(struct matrix){NULL, DT_F32, N, K, &rows}, 33);
+            check_batch(kn, &(struct matrix){NULL, DT_F32, N, K, &rows}, pool);
             free(data);
         }
     }
