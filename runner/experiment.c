@@ -235,7 +235,7 @@ static void put_canonical(struct experiment *x)
     buf_str(b, ",\"model\":");
     opt_put_json(model_spec_options, &x->model, b);
     buf_str(b, ",\"protocol\":");
-    opt_put_json(protocol_options, &x->protocol, b);
+    protocol_put_options(&x->protocol, b);
     buf_str(b, ",\"tasks\":[");
     for (int i = 0; i < x->n_tasks; i++) {
         buf_str(b, i ? "," : "");

@@ -34,6 +34,7 @@ static int open_model(struct session *s, struct err *e)
         .threads = session_threads(s->o->threads),
         .reference = s->x.protocol.path == PATH_REFERENCE,
         .floats = s->x.protocol.path == PATH_FLOATS,
+        .compute = s->x.protocol.compute,
         .kernels = s->o->kernels,
         .rope_factor = s->x.model.rope_factor,
         .max_positions = s->x.model.max_positions,

@@ -12,7 +12,7 @@
 #include "harness/base/hash.h"
 #include "harness/base/mem.h"
 #include "harness/model/weight_set.h"
-#include "harness/tensor/gemm.h"
+#include "harness/tensor/gemm_bf16.h"
 
 enum { ROWS_BLOCK = 16 }; // rows of one task of the row-wise loops
 
@@ -78,12 +78,23 @@ static void open_buffers(struct model *m)
     gemm_init(&m->gemm, m->engine.pool, m->engine.kernels, m->engine.plain, widest);
 }
 
+static int check_compute(const struct model_options *o, struct err *e)
+{
+    if (o->compute == COMPUTE_F32)
+        return 0;
+    if (o->reference)
+        return err_user(e, "compute 'bf16' and the reference path contradict: plain loops are f32");
+    return gemm_bf16_check(e);
+}
+
 static int open_engine(struct model *m, const struct model_options *o, struct err *e)
 {
     const struct kernels *kn = o->reference ? &kernels_plain : kernels_best();
     if (o->kernels && !o->reference && !(kn = kernels_named(o->kernels)))
         return err_user(e, "kernels '%s': there are none, or this processor lacks them",
                         o->kernels);
+    if (check_compute(o, e))
+        return -1;
     m->engine =
         (struct kv_engine){pool_new(o->threads), kn, o->reference, o->reference || o->floats};
     return 0;
@@ -101,6 +112,8 @@ static void open_rest(struct model *m, const struct model_options *o)
         c->max_positions = o->max_positions;
     fill_rope(m, c->rope_factor);
     open_buffers(m);
+    if (o->compute == COMPUTE_BF16)
+        gemm_use_bf16(&m->gemm, MODEL_BATCH_MAX);
 }
 
 struct model *model_open_bare(const char *dir, const struct model_options *o, struct err *e)

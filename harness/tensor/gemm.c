@@ -8,6 +8,7 @@
 #include <cblas.h>
 
 #include "harness/base/mem.h"
+#include "harness/tensor/gemm_bf16.h"
 #include "harness/tensor/gemm_panel.h"
 
 /* Weight rows of one block: small enough to share out a 256-row matrix, large enough for BLAS. */
@@ -25,8 +26,14 @@ void gemm_init(struct gemm *g, struct pool *pool, const struct kernels *kn, bool
 
 void gemm_release(struct gemm *g)
 {
+    gemm_bf16_free(g->bf16);
     free(g->room);
     *g = (struct gemm){0};
+}
+
+void gemm_use_bf16(struct gemm *g, int max_rows)
+{
+    g->bf16 = gemm_bf16_new(g, max_rows);
 }
 
 bool gemm_has_panels(const struct kernels *kn, bool plain)
@@ -102,7 +109,9 @@ static void prefill_block(void *arg, int item, int worker)
 void gemm_weights(struct gemm *g, const struct product *p, int n, const float *x, int m)
 {
     struct job j = {g, p, x, m, BLOCK_PREFILL};
-    if (gemm_has_panels(g->kernels, g->plain))
+    if (g->bf16)
+        gemm_bf16_weights(g->bf16, p, n, x, m);
+    else if (gemm_has_panels(g->kernels, g->plain))
         gemm_panels(g, p, n, x, m);
     else
         run_blocks(&j, n, prefill_block);

@@ -11,6 +11,11 @@
 #include "harness/tensor/kernels.h"
 #include "harness/tensor/matrix.h"
 
+/* What gemm_weights computes in. */
+enum compute { COMPUTE_F32, COMPUTE_BF16 };
+
+struct gemm_bf16;
+
 struct gemm {
     struct pool *pool;
     const struct kernels *kernels;
@@ -18,13 +23,17 @@ struct gemm {
     float *room; // for each worker, room_size floats: a block of weights as f32, or panels
     size_t room_size;
     int max_cols;
-    uint64_t bits_read; // of matrices, by gemm_decode: counted where they are read
+    struct gemm_bf16 *bf16; // gemm_weights in bf16; or NULL
+    uint64_t bits_read;     // of matrices, by gemm_decode: counted where they are read
 };
 
 /* max_cols: of any matrix that will be given. */
 void gemm_init(struct gemm *g, struct pool *pool, const struct kernels *kn, bool plain,
                int max_cols);
 void gemm_release(struct gemm *g);
+/* From now on gemm_weights, of at most max_rows rows of x, computes in bf16; gemm_bf16_check was
+ * asked. */
+void gemm_use_bf16(struct gemm *g, int max_rows);
 
 /* out[m][w->rows] = x[m][w->cols] * w^T */
 struct product {

@@ -10,14 +10,13 @@
 #endif
 
 /* m rows of x, nv vectors of columns; or one vector, where it is part, of `last` columns. */
-static inline __attribute__((always_inline)) void panel_tile(float *out, int ld_out, const float *x,
-                                                             int ld_x, const int m,
-                                                             const float *panel, int ld_panel,
-                                                             const int nv, const bool part,
-                                                             int last, int k, float scale, bool add)
+static inline __attribute__((always_inline)) void
+panel_tile(float *out, int ld_out, const float *x, int ld_x, const int m, const float *panel,
+           int ld_panel, const int nv, const bool part, int last, int k, float scale, bool add)
 {
     vec acc[PANEL_ROWS][PANEL_VECS], by = v_set1(scale);
-    UNROLL_ROWS for (int i = 0; i < m; i++) UNROLL for (int j = 0; j < nv; j++) acc[i][j] = v_zero();
+    UNROLL_ROWS for (int i = 0; i < m; i++) UNROLL for (int j = 0; j < nv; j++) acc[i][j] =
+        v_zero();
     for (int l = 0; l < k; l++, panel += ld_panel) {
         vec w[PANEL_VECS];
         UNROLL for (int j = 0; j < nv; j++) w[j] =
