@@ -100,6 +100,11 @@ static int open_engine(struct model *m, const struct model_options *o, struct er
     return 0;
 }
 
+void model_use_compute(struct model *m, int compute)
+{
+    gemm_use(&m->gemm, compute, MODEL_BATCH_MAX);
+}
+
 /* With config and engine there: what does not depend on where the weights are. */
 static void open_rest(struct model *m, const struct model_options *o)
 {
@@ -112,8 +117,7 @@ static void open_rest(struct model *m, const struct model_options *o)
         c->max_positions = o->max_positions;
     fill_rope(m, c->rope_factor);
     open_buffers(m);
-    if (o->compute == COMPUTE_BF16)
-        gemm_use_bf16(&m->gemm, MODEL_BATCH_MAX);
+    model_use_compute(m, o->compute);
 }
 
 struct model *model_open_bare(const char *dir, const struct model_options *o, struct err *e)

@@ -48,6 +48,9 @@ const struct weights *model_get_weights(const struct model *m);
 size_t model_parameters(const struct model *m);
 enum dtype model_weights_dtype(const struct model *m);
 
+/* All prompts that follow: enum compute; for bf16 gemm_bf16_check was asked. */
+void model_use_compute(struct model *m, int compute);
+
 /* ---- weights of few bits ---- */
 
 /* Does the format fit this model? ERR_USER: key, value, rule and the nearest that does. */

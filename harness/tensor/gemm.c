@@ -31,9 +31,12 @@ void gemm_release(struct gemm *g)
     *g = (struct gemm){0};
 }
 
-void gemm_use_bf16(struct gemm *g, int max_rows)
+void gemm_use(struct gemm *g, enum compute compute, int max_rows)
 {
-    g->bf16 = gemm_bf16_new(g, max_rows);
+    if ((compute == COMPUTE_BF16) == (g->bf16 != NULL))
+        return;
+    gemm_bf16_free(g->bf16);
+    g->bf16 = compute == COMPUTE_BF16 ? gemm_bf16_new(g, max_rows) : NULL;
 }
 
 bool gemm_has_panels(const struct kernels *kn, bool plain)
@@ -162,6 +165,12 @@ static void blas_ready(void)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     pthread_once(&once, one_blas_thread);
+}
+
+void gemm_blas_threads(int n)
+{
+    blas_ready();
+    openblas_set_num_threads(n);
 }
 
 void gemm_nt(bool plain, float *out, int ld_out, const float *a, int ld_a, const float *b, int ld_b,

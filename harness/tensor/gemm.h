@@ -31,9 +31,9 @@ struct gemm {
 void gemm_init(struct gemm *g, struct pool *pool, const struct kernels *kn, bool plain,
                int max_cols);
 void gemm_release(struct gemm *g);
-/* From now on gemm_weights, of at most max_rows rows of x, computes in bf16; gemm_bf16_check was
- * asked. */
-void gemm_use_bf16(struct gemm *g, int max_rows);
+/* From now on gemm_weights, of at most max_rows rows of x, computes so; for bf16 gemm_bf16_check
+ * was asked. */
+void gemm_use(struct gemm *g, enum compute compute, int max_rows);
 
 /* out[m][w->rows] = x[m][w->cols] * w^T */
 struct product {
@@ -54,6 +54,9 @@ void gemm_nt(bool plain, float *out, int ld_out, const float *a, int ld_a, const
              int m, int n, int k, float scale);
 void gemm_nn(bool plain, float *out, int ld_out, const float *a, int ld_a, const float *b, int ld_b,
              int m, int n, int k);
+
+/* How many threads BLAS has for gemm_nt and gemm_nn; 1 unless it is to be measured by itself. */
+void gemm_blas_threads(int n);
 
 /* "OpenBLAS 0.3.21, SkylakeX": stored with every run. */
 const char *gemm_blas_name(void);

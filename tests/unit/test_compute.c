@@ -73,8 +73,7 @@ static float *logits_new(int compute, int threads, int *vocab)
     assert_non_null(m);
     assert_int_equal(bench_open_chain(&chain, &(struct bench_setting){"", "[\"full\"]"}, &e), 0);
     tokens_init(&ids);
-    assert_int_equal(
-        tokenizer_encode(model_get_tokenizer(m), text_of(prompt), true, &ids, &e), 0);
+    assert_int_equal(tokenizer_encode(model_get_tokenizer(m), text_of(prompt), true, &ids, &e), 0);
     *vocab = model_get_config(m)->vocab;
     float *logits = xcalloc((size_t)*vocab, sizeof *logits);
     kv_cache_free(model_read(m, &chain, ids.v, (int)ids.n, (int)ids.n + 1, logits));
@@ -138,7 +137,7 @@ static void formats_and_cuts_agree(void **state)
         x[i] = bf16_to_f32(bf16_from_f32(cosf((float)i * 0.3f)));
     struct pool *pool = pool_new(2);
     gemm_init(&g, pool, kernels_best(), false, COLS);
-    gemm_use_bf16(&g, TOKENS);
+    gemm_use(&g, COMPUTE_BF16, TOKENS);
     gemm_weights(&g, &(struct product){out[0], &stored}, 1, x, TOKENS);
     gemm_weights(&g, &(struct product){out[1], &floats}, 1, x, TOKENS);
     gemm_weights(&g, &(struct product){out[2], &stored}, 1, x + 140 * COLS, 10);
