@@ -55,8 +55,7 @@ static int matrices(const struct prefill *f, int layer, const struct matrix *out
 static double read_prompt(struct prefill *f)
 {
     double start = clock_seconds();
-    kv_cache_free(
-        model_read(f->model, &f->chain, f->ids, f->context, f->context + 1, f->logits));
+    kv_cache_free(model_read(f->model, &f->chain, f->ids, f->context, f->context + 1, f->logits));
     return clock_seconds() - start;
 }
 
@@ -79,8 +78,7 @@ static double products(struct prefill *f)
     for (int l = 0; l < f->shape->config.n_layers; l++)
         for (int i = 0, n = matrices(f, l, w); i < n; i++)
             for (int at = 0; at < f->context; at += MODEL_BATCH_MAX)
-                gemm_weights(&f->gemm,
-                             &(struct product){f->out + (long)at * w[i]->rows, w[i]}, 1,
+                gemm_weights(&f->gemm, &(struct product){f->out + (long)at * w[i]->rows, w[i]}, 1,
                              f->x + (long)at * w[i]->cols,
                              f->context - at < MODEL_BATCH_MAX ? f->context - at : MODEL_BATCH_MAX);
     return clock_seconds() - start;
