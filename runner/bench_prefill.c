@@ -200,7 +200,7 @@ static int run_context(struct bench *b, int context, struct err *e)
     for (int i = first_llama; !rc && i < n; i++)
         put(&f, &s[i], &s[2]);
     if (!rc && n > first_llama) {
-        const struct side *a = &s[first_llama], *best = median(a) > median(a + 1) ? a : a + 1;
+        const struct side *a = &s[first_llama], *best = median(a) >= median(a + 1) ? a : a + 1;
         for (int i = 2; i < first_llama; i++)
             put(&f, &s[i], best);
     }
