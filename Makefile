@@ -38,6 +38,9 @@ B        := build/$(if $(findstring clang,$(notdir $(CC))),clang-)$(VARIANT)
 PKGS     := sqlite3 libpcre2-8 libcjson sentencepiece libzip nettle
 PKGFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 LIBS     := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lopenblas -lpthread -lm -lstdc++
+# oneDNN, where it is installed: products in bf16 (compute: bf16). Debian's works by OpenMP.
+DNNL     := $(shell printf '\043include <dnnl.h>\n' | $(CC) -E - >/dev/null 2>&1 && echo -DHAVE_DNNL)
+LIBS     += $(if $(DNNL),-ldnnl -lgomp)
 
 BASEFLAGS := $(OPT) -g -ffp-contract=off -I. -I$(B)/gen $(PKGFLAGS) -MMD -MP
 CFLAGS_ALL := -std=c11 -D_POSIX_C_SOURCE=200809L $(BASEFLAGS) $(CWARN) $(CFLAGS)
@@ -73,7 +76,7 @@ $(LIB): $(LIBOBJ)
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
 # A change of flags or compiler rebuilds everything of the variant.
-FLAGSTAMP := $(CC) $(CXX) $(CFLAGS_ALL) $(CXXFLAGS_ALL) $(LDFLAGS_ALL)
+FLAGSTAMP := $(CC) $(CXX) $(CFLAGS_ALL) $(CXXFLAGS_ALL) $(LDFLAGS_ALL) $(DNNL)
 $(B)/flags: FORCE
 	@mkdir -p $(@D)
 	@echo '$(FLAGSTAMP)' | cmp -s - $@ || echo '$(FLAGSTAMP)' > $@
@@ -83,6 +86,8 @@ $(B)/harness/tensor/kernels_avx2.o: ISA := -mavx2 -mfma -mf16c -mbmi2 -mpopcnt
 AVX512   := -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx2 -mfma -mf16c -mbmi2 -mpopcnt
 $(B)/harness/tensor/kernels_avx512.o: ISA := $(AVX512)
 $(B)/harness/tensor/kernels_vbmi.o: ISA := $(AVX512) -mavx512vbmi -mavx512vbmi2
+
+$(B)/harness/tensor/gemm_bf16.o: ISA := -O3 $(DNNL)
 
 # Short loops over groups; -O3 vectorises them and changes no result.
 $(B)/harness/methods/kvo_quant.o $(B)/harness/methods/kvo_columns.o $(B)/harness/methods/kvo_few.o $(B)/harness/methods/kvo_scan.o $(B)/harness/tensor/topk.o $(B)/harness/methods/kvo_store.o $(B)/harness/methods/kvo_record.o $(B)/harness/tensor/group_quant.o: ISA := -O3

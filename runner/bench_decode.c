@@ -117,7 +117,7 @@ static bool reads_once(const struct decode *d)
 
 static int sample_theirs(struct decode *d, struct side *s, int times, struct err *e)
 {
-    int rc = llama_rates(d->b, d->weights, s->llama, d->context, d->new_tokens, times,
+    int rc = llama_rates(d->b, d->weights, s->llama, 0, d->context, d->new_tokens, times,
                          s->rate + s->n, e);
     s->n += times;
     return rc ? err_in(e, "%s", s->name) : 0;

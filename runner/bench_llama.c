@@ -98,18 +98,18 @@ static int read_rates(struct text json, int repeats, double *rates, struct err *
     return n < repeats ? err_in(e, "llama-bench's output") : 0;
 }
 
-int llama_rates(const struct bench *b, int weights, const struct llama_case *c, int context,
-                int n_new, int repeats, double *rates, struct err *e)
+int llama_rates(const struct bench *b, int weights, const struct llama_case *c, int prompt,
+                int context, int n_new, int repeats, double *rates, struct err *e)
 {
-    char file[64], threads[16], depth[16], tokens[16], times[16], type[8], flash[4];
-    char name[] = "llama-bench", m[] = "-m", t[] = "-t", p[] = "-p", zero[] = "0", n[] = "-n",
-         d[] = "-d", r[] = "-r", o[] = "-o", json[] = "json", ctk[] = "-ctk", ctv[] = "-ctv",
-         fa[] = "-fa";
-    char *argv[] = {name, m,     file, t,    threads, p,    zero, n,    tokens, d,     depth,
+    char file[64], threads[16], depth[16], tokens[16], read[16], times[16], type[8], flash[4];
+    char name[] = "llama-bench", m[] = "-m", t[] = "-t", p[] = "-p", n[] = "-n", d[] = "-d",
+         r[] = "-r", o[] = "-o", json[] = "json", ctk[] = "-ctk", ctv[] = "-ctv", fa[] = "-fa";
+    char *argv[] = {name, m,     file, t,    threads, p,    read, n,    tokens, d,     depth,
                     r,    times, o,    json, ctk,     type, ctv,  type, fa,     flash, NULL};
     struct buf out;
     snprintf(file, sizeof file, "/proc/self/fd/%d", weights);
     snprintf(threads, sizeof threads, "%d", b->threads);
+    snprintf(read, sizeof read, "%d", prompt);
     snprintf(depth, sizeof depth, "%d", context);
     snprintf(tokens, sizeof tokens, "%d", n_new);
     snprintf(times, sizeof times, "%d", repeats);

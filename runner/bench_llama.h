@@ -21,9 +21,10 @@ int llama_find(const char *dir, char *out, size_t size, struct err *e);
 /* A descriptor of the weights' file for llama_rates, or -1. */
 int llama_open_weights(const struct model *m, enum gguf_format format, struct err *e);
 
-/* Tokens a second of n_new tokens behind a context, `repeats` times. */
-int llama_rates(const struct bench *b, int weights, const struct llama_case *c, int context,
-                int n_new, int repeats, double *rates, struct err *e);
+/* Tokens a second, `repeats` times: of reading a prompt, or of n_new tokens behind a context; the
+ * other is 0. */
+int llama_rates(const struct bench *b, int weights, const struct llama_case *c, int prompt,
+                int context, int n_new, int repeats, double *rates, struct err *e);
 
 /* llama-batched-bench beside llama-bench. ERR_USER, with how it is built. */
 int llama_batched_find(const struct bench *b, char *out, size_t size, struct err *e);

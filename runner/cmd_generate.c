@@ -122,6 +122,7 @@ static int open_all(struct generation *g, const struct request *r, struct err *e
     struct model_options o = {.threads = session_threads((int)threads),
                               .reference = g->protocol.path == PATH_REFERENCE,
                               .floats = g->protocol.path == PATH_FLOATS,
+                              .compute = g->protocol.compute,
                               .rope_factor = g->spec.rope_factor,
                               .max_positions = g->spec.max_positions};
     if (!(g->model = model_open(g->spec.dir, &o, e)) ||

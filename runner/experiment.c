@@ -58,7 +58,7 @@ static void put_variants(const struct experiment *x, struct buf *b)
         buf_printf(b, "%s\"model\":", before);
         opt_put_json(model_spec_options, &x->models[x->variants[i].model], b);
         buf_str(b, ",\"protocol\":");
-        opt_put_json(protocol_options, &x->variants[i].protocol, b);
+        protocol_put_options(&x->variants[i].protocol, b);
         buf_str(b, x->n_variants > 1 ? "}" : "");
     }
     buf_str(b, x->n_variants > 1 ? "]" : "");

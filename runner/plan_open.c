@@ -19,6 +19,7 @@ static int open_model(struct plan_variant *v, const struct plan_engine *engine, 
         .threads = engine->threads,
         .reference = path == PATH_REFERENCE,
         .floats = path == PATH_FLOATS,
+        .compute = v->variant->protocol.compute,
         .kernels = engine->kernels,
         .rope_factor = v->spec->rope_factor,
         .max_positions = v->spec->max_positions,
@@ -32,7 +33,8 @@ static int open_model(struct plan_variant *v, const struct plan_engine *engine, 
 /* Everything else that a model is opened with is the experiment's or the program's. */
 static bool same_engine(const struct exp_variant *a, const struct exp_variant *b)
 {
-    return a->model == b->model && a->protocol.path == b->protocol.path;
+    return a->model == b->model && a->protocol.path == b->protocol.path &&
+           a->protocol.compute == b->protocol.compute;
 }
 
 /* The first variant with this one's engine, perhaps itself. */

@@ -6,6 +6,7 @@ static const char *const preset_names[] = {"longbench", "kvo", NULL};
 static const char *const truncation_names[] = {"middle", "none", NULL};
 static const char *const wrap_names[] = {"task", "always", "never", NULL};
 static const char *const path_names[] = {"fast", "reference", "floats", NULL};
+static const char *const compute_names[] = {"f32", "bf16", NULL};
 
 #define AT(field) offsetof(struct protocol, field)
 /* clang-format off */
@@ -31,8 +32,13 @@ const struct opt protocol_options[] = {
     {.name = "path", .type = OPT_CHOICE, .offset = AT(path), .choices = path_names,
      .help = "floats: caches of f32 rows, rounded as their codec says, not packed; reference: "
              "that, and plain loops only, no BLAS and no SIMD"},
+    {.name = "compute", .type = OPT_CHOICE, .offset = AT(compute), .choices = compute_names,
+     .help = "what a prompt's products with weights are computed in; bf16: by oneDNN, added up in "
+             "f32, on processors with AVX512-BF16 or AMX; attention and decoding stay f32"},
     {0}};
 /* clang-format on */
+
+enum { OPTIONS = sizeof protocol_options / sizeof *protocol_options };
 
 static void use_preset(struct protocol *p, enum preset preset)
 {
@@ -63,10 +69,21 @@ int protocol_read(struct protocol *p, const struct json *object, const struct mo
     return 0;
 }
 
+void protocol_put_options(const struct protocol *p, struct buf *out)
+{
+    struct opt table[OPTIONS];
+    size_t n = 0;
+    for (const struct opt *o = protocol_options; o->name; o++)
+        if (o->offset != AT(compute) || p->compute != COMPUTE_F32)
+            table[n++] = *o;
+    table[n] = (struct opt){0};
+    opt_put_json(table, p, out);
+}
+
 void protocol_canonical(const struct protocol *p, const struct model_spec *spec, struct buf *out)
 {
     buf_str(out, "{\"options\":");
-    opt_put_json(protocol_options, p, out);
+    protocol_put_options(p, out);
     buf_printf(out, ",\"wrapper\":\"%s\"}", model_chat_name(spec->chat));
 }
 

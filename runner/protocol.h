@@ -29,6 +29,7 @@ struct protocol {
     int newline_stop, first_may_stop;
     int max_new_tokens; // 0: the task's
     int path;           // enum path
+    int compute;        // enum compute (gemm.h)
 };
 
 extern const struct opt protocol_options[];
@@ -37,6 +38,9 @@ extern const struct opt protocol_options[];
  */
 int protocol_read(struct protocol *p, const struct json *object, const struct model_spec *spec,
                   const char *where, struct err *e);
+/* All options as canonical JSON. `compute` came later and is left out at f32: what was stored
+ * before keeps its identity. */
+void protocol_put_options(const struct protocol *p, struct buf *out);
 /* The resolved protocol as canonical JSON: its identity. */
 void protocol_canonical(const struct protocol *p, const struct model_spec *spec, struct buf *out);
 

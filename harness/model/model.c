@@ -13,7 +13,7 @@
 #include "harness/base/hash.h"
 #include "harness/base/mem.h"
 #include "harness/model/weight_set.h"
-#include "harness/tensor/gemm.h"
+#include "harness/tensor/gemm_bf16.h"
 
 enum { ROWS_BLOCK = 16 }; // rows of one task of the row-wise loops
 
@@ -86,15 +86,31 @@ static void open_gemm(struct model *m)
     gemm_init(&m->gemm, m->engine.pool, m->engine.kernels, m->engine.plain, widest);
 }
 
+static int check_compute(const struct model_options *o, struct err *e)
+{
+    if (o->compute == COMPUTE_F32)
+        return 0;
+    if (o->reference)
+        return err_user(e, "compute 'bf16' and the reference path contradict: plain loops are f32");
+    return gemm_bf16_check(e);
+}
+
 static int open_engine(struct model *m, const struct model_options *o, struct err *e)
 {
     const struct kernels *kn = o->reference ? &kernels_plain : kernels_best();
     if (o->kernels && !o->reference && !(kn = kernels_named(o->kernels)))
         return err_user(e, "kernels '%s': there are none, or this processor lacks them",
                         o->kernels);
+    if (check_compute(o, e))
+        return -1;
     m->engine =
         (struct kv_engine){pool_new(o->threads), kn, o->reference, o->reference || o->floats};
     return 0;
+}
+
+void model_use_compute(struct model *m, int compute)
+{
+    gemm_use(&m->gemm, compute, MODEL_BATCH_MAX);
 }
 
 /* With config and engine there: what does not depend on where the weights are. */
@@ -110,6 +126,7 @@ static void open_rest(struct model *m, const struct model_options *o)
     fill_rope(m, c->rope_factor);
     open_buffers(m);
     open_gemm(m);
+    model_use_compute(m, o->compute);
 }
 
 struct model *model_open_bare(const char *dir, const struct model_options *o, struct err *e)
@@ -175,10 +192,12 @@ void model_close(struct model *m)
 void model_set_threads(struct model *m, int threads)
 {
     uint64_t bits_read = m->gemm.bits_read;
+    enum compute compute = m->gemm.bf16 ? COMPUTE_BF16 : COMPUTE_F32;
     gemm_release(&m->gemm);
     pool_free(m->engine.pool);
     m->engine.pool = pool_new(threads);
     open_gemm(m);
+    model_use_compute(m, compute);
     m->gemm.bits_read = bits_read;
 }
 

@@ -12,6 +12,7 @@
 #include "harness/kv/prefill.h"
 #include "harness/model/hf_config.h"
 #include "harness/model/tokenizer.h"
+#include "harness/tensor/gemm.h"
 #include "harness/tensor/quant.h"
 
 enum { MODEL_BATCH_MAX = 512 }; // caches of one step; also the tokens of a prefill chunk
@@ -23,6 +24,7 @@ struct model_options {
     const char *kernels; // a level by name, or NULL for the best
     double rope_factor;  // divides positions instead of the checkpoint's own scaling; 0: as it says
     int max_positions;   // instead of the checkpoint's own; 0: as it says
+    int compute;         // enum compute, of a prompt's products; steps are computed in f32
 };
 
 struct model;
@@ -49,6 +51,9 @@ const struct kv_engine *model_engine(const struct model *m);
 const struct weights *model_get_weights(const struct model *m);
 size_t model_parameters(const struct model *m);
 enum dtype model_weights_dtype(const struct model *m);
+
+/* All prompts that follow: enum compute; for bf16 gemm_bf16_check was asked. */
+void model_use_compute(struct model *m, int compute);
 
 /* ---- weights of few bits ---- */
 

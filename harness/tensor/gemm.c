@@ -8,6 +8,7 @@
 #include <cblas.h>
 
 #include "harness/base/mem.h"
+#include "harness/tensor/gemm_bf16.h"
 #include "harness/tensor/gemm_panel.h"
 
 /* Weight rows of one block: small enough to share out a 256-row matrix, large enough for BLAS. */
@@ -25,8 +26,17 @@ void gemm_init(struct gemm *g, struct pool *pool, const struct kernels *kn, bool
 
 void gemm_release(struct gemm *g)
 {
+    gemm_bf16_free(g->bf16);
     free(g->room);
     *g = (struct gemm){0};
+}
+
+void gemm_use(struct gemm *g, enum compute compute, int max_rows)
+{
+    if ((compute == COMPUTE_BF16) == (g->bf16 != NULL))
+        return;
+    gemm_bf16_free(g->bf16);
+    g->bf16 = compute == COMPUTE_BF16 ? gemm_bf16_new(g, max_rows) : NULL;
 }
 
 bool gemm_has_panels(const struct kernels *kn, bool plain)
@@ -102,7 +112,9 @@ static void prefill_block(void *arg, int item, int worker)
 void gemm_weights(struct gemm *g, const struct product *p, int n, const float *x, int m)
 {
     struct job j = {g, p, x, m, BLOCK_PREFILL};
-    if (gemm_has_panels(g->kernels, g->plain))
+    if (g->bf16)
+        gemm_bf16_weights(g->bf16, p, n, x, m);
+    else if (gemm_has_panels(g->kernels, g->plain))
         gemm_panels(g, p, n, x, m);
     else
         run_blocks(&j, n, prefill_block);
@@ -176,6 +188,12 @@ static void blas_ready(void)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     pthread_once(&once, one_blas_thread);
+}
+
+void gemm_blas_threads(int n)
+{
+    blas_ready();
+    openblas_set_num_threads(n);
 }
 
 void gemm_nt(bool plain, float *out, int ld_out, const float *a, int ld_a, const float *b, int ld_b,

@@ -11,6 +11,11 @@
 #include "harness/tensor/kernels.h"
 #include "harness/tensor/matrix.h"
 
+/* What gemm_weights computes in. */
+enum compute { COMPUTE_F32, COMPUTE_BF16 };
+
+struct gemm_bf16;
+
 struct gemm {
     struct pool *pool;
     const struct kernels *kernels;
@@ -18,13 +23,17 @@ struct gemm {
     float *room; // for each worker, room_size floats: a block of weights as f32, or panels
     size_t room_size;
     int max_cols;
-    uint64_t bits_read; // of matrices, by gemm_decode: counted where they are read
+    struct gemm_bf16 *bf16; // gemm_weights in bf16; or NULL
+    uint64_t bits_read;     // of matrices, by gemm_decode: counted where they are read
 };
 
 /* max_cols: of any matrix that will be given. */
 void gemm_init(struct gemm *g, struct pool *pool, const struct kernels *kn, bool plain,
                int max_cols);
 void gemm_release(struct gemm *g);
+/* From now on gemm_weights, of at most max_rows rows of x, computes so; for bf16 gemm_bf16_check
+ * was asked. */
+void gemm_use(struct gemm *g, enum compute compute, int max_rows);
 
 /* out[m][w->rows] = x[m][w->cols] * w^T */
 struct product {
@@ -45,6 +54,9 @@ void gemm_nt(bool plain, float *out, int ld_out, const float *a, int ld_a, const
              int m, int n, int k, float scale);
 void gemm_nn(bool plain, float *out, int ld_out, const float *a, int ld_a, const float *b, int ld_b,
              int m, int n, int k);
+
+/* How many threads BLAS has for gemm_nt and gemm_nn; 1 unless it is to be measured by itself. */
+void gemm_blas_threads(int n);
 
 /* "OpenBLAS 0.3.21, SkylakeX": stored with every run. */
 const char *gemm_blas_name(void);

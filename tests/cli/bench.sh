@@ -27,6 +27,9 @@ rows "bandwidth" 4 bandwidth --threads 1
 rows "decode" 8 decode --context 64 --threads 2
 is "decode: a step stands against its bytes" 1 \
     "$(grep -c '"case":"mini 64 kvo, step".*"against":"its bytes at the memory.s rate"' out)"
+rows "prefill" 3 prefill --context 48 --threads 2
+is "prefill: products stand against BLAS" 1 \
+    "$(grep -c '"case":"mini 48 products".*"against":"sgemm alone"' out)"
 rows "long" 6 long --context 32,64 --threads 1
 is "long: a length stands against the one before" 1 \
     "$(grep -c '"case":"mini 64 kvo, prefill".*"against":"the length before"' out)"
@@ -80,6 +83,9 @@ BREAK=16 "$KVLAB" bench batch --context 48 --quick --llama-cpp . >out 2>err
 is "a llama-batched-bench that stops: exit" 1 $?
 like "a llama-batched-bench that stops: message" "*llama-batched-bench's output: 2 of 4 batches*" "$(cat err)"
 
+BREAK='' rows "prefill against llama.cpp" 6 prefill --context 48 --llama-cpp .
+is "prefill: ours against their best" 1 \
+    "$(grep -c '"case":"mini 48 prefill","value".*"against":"llama.cpp f16"' out)"
 BREAK='' rows "against llama.cpp" 16 decode --context 64 --llama-cpp . -v
 is "the weights are a GGUF file" GGUFGGUF "$(tr -d '\n' <err | grep -o 'GGUFGGUF' | head -n 1)"
 is "theirs stand against ours" 1 \
