@@ -186,7 +186,7 @@ void bench_fill_caches(struct model *m, struct kv_cache *const *caches, int n, i
     for (int l = 0; l < s->n_layers; l++) {
         for (int at = 0; at < context; at += ROWS_CHUNK) {
             fill_rows(k, 2 * width * ROWS_CHUNK, &r);
-            kv_prefill_push(p, k, v, context - at < ROWS_CHUNK ? context - at : ROWS_CHUNK);
+            kv_prefill_push(p, NULL, k, v, context - at < ROWS_CHUNK ? context - at : ROWS_CHUNK);
         }
         kv_prefill_end_layer(p);
     }

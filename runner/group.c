@@ -125,7 +125,7 @@ static void open_sequences(struct group *g, struct kv_cache **caches)
     }
 }
 
-int group_prefill(struct group *g, struct err *e)
+int group_prefill(struct group *g, struct group_share share, struct err *e)
 {
     struct model *m = g->model;
     int n = (int)g->prompt.ids.n;
@@ -136,9 +136,11 @@ int group_prefill(struct group *g, struct err *e)
     float *logits = xmalloc((size_t)model_get_config(m)->vocab * sizeof *logits);
     open_sequences(g, caches);
     struct kv_prefill *p = kv_prefill_new(model_engine(m), model_shape(m), caches, g->claim.n, n);
+    kv_prefill_share(p, share.prefix, share.have, share.keep);
     model_prefill(m, g->prompt.ids.v, n, p, logits);
     kv_prefill_free(p);
     g->prefill_seconds = clock_seconds() - start;
+    g->shared_tokens = share.have;
     for (int i = 0; i < g->claim.n; i++)
         decode_begin(&g->sequences[i], m, logits);
     g->going = g->claim.n;

@@ -35,8 +35,15 @@ int group_prompt(struct group *g, struct err *e);
 size_t group_bytes(const struct group *g, int n);
 size_t group_cache_bytes(const struct group *g, int setting);
 
+/* What a prompt takes from an earlier one that begins alike, and leaves to the next: see
+ * kv_prefill_share. */
+struct group_share {
+    struct kv_prefix *prefix;
+    int have, keep;
+};
+
 /* Reads the prompt and begins all sequences. ERR_ITEM: no memory for the weights. */
-int group_prefill(struct group *g, struct err *e);
+int group_prefill(struct group *g, struct group_share share, struct err *e);
 
 /* "mini_code[3]" */
 void group_name(const struct group *g, struct buf *out);

@@ -8,7 +8,7 @@
 #include "harness/base/clock.h"
 #include "harness/base/mem.h"
 #include "runner/estimate.h"
-#include "runner/group.h"
+#include "runner/shared_head.h"
 
 /* A step of so many sequences uses the machine well: below, another group is welcome. */
 enum { BATCH_WANTED = 24 };
@@ -25,12 +25,13 @@ struct worker {
     const struct worker_options *o;
     struct store *store;
     struct outbox outbox;
-    struct group **groups; // at work
-    int n_groups, going;   // and the sequences of all of them that go on
-    struct group *waiting; // claimed, with its prompt, until there is room
-    bool alone;            // what is at work crashed a process before
-    size_t used;           // bytes of caches
-    float *logits;         // [MODEL_BATCH_MAX][vocab]
+    struct group **groups;   // at work
+    int n_groups, going;     // and the sequences of all of them that go on
+    struct group *waiting;   // claimed, with its prompt, until there is room
+    struct shared_head head; // of the prompt read last
+    bool alone;              // what is at work crashed a process before
+    size_t used;             // bytes of caches
+    float *logits;           // [MODEL_BATCH_MAX][vocab]
     const struct model *logits_of;
     struct news news;
     double told, stopped; // clock
@@ -140,7 +141,7 @@ static bool fits_batch(const struct worker *w, const struct group *g)
     const struct group *first = w->groups[0];
     return g->model == first->model && quant_format_equal(g->weights, first->weights) &&
            !w->alone && g->claim.crashes == 0 && w->going + g->claim.n <= MODEL_BATCH_MAX &&
-           w->used + group_bytes(g, g->claim.n) <= w->o->memory;
+           w->used + shared_head_bytes(&w->head) + group_bytes(g, g->claim.n) <= w->o->memory;
 }
 
 /* With nothing else at work: as many of its settings as memory takes; the others are given back and
@@ -171,46 +172,78 @@ static void add_group(struct worker *w, struct group *g)
 
 static int retire(struct worker *w, struct err *e);
 
+static int begin_group(struct worker *w, struct store_claim *c, struct err *e);
+
+/* Claims a group whose prompt begins as g's does, to be the next. */
+static int look_ahead(struct worker *w, const struct group *g, struct err *e)
+{
+    struct store_claim c;
+    if (!g->claim.head || stop_asked || g->claim.crashes)
+        return 0;
+    if (store_claim_like(w->store, w->o->plan->experiment, &g->claim, &c, e))
+        return -1;
+    return c.n ? begin_group(w, &c, e) : 0;
+}
+
+static int read_prompt(struct worker *w, struct group *g, struct err *why)
+{
+    size_t taken = w->used + group_bytes(g, g->claim.n);
+    size_t room = w->o->memory > taken ? w->o->memory - taken : 0;
+    struct group_share share = shared_head_before(&w->head, w->o->plan, g, w->waiting, room);
+    tell_group(w, g, " prefill");
+    if (group_prefill(g, share, why))
+        return -1;
+    shared_head_after(&w->head, g);
+    w->news.prefill_tokens += (double)((int)g->prompt.ids.n - share.have);
+    return 0;
+}
+
 /* The waiting group's prompt is read. */
 static int join(struct worker *w, struct err *e)
 {
     struct group *g = w->waiting;
     struct err why;
     w->waiting = NULL;
+    if (!w->n_groups && shared_head_bytes(&w->head) + group_bytes(g, g->claim.n) > w->o->memory)
+        shared_head_release(&w->head);
     int rc = w->n_groups ? 0 : cut_to_memory(w, g, &why, e);
-    if (rc < 0) {
+    if (rc < 0 || look_ahead(w, g, e)) {
         group_free(g);
         return -1;
     }
-    tell_group(w, g, " prefill");
-    if (rc > 0 || group_prefill(g, &why))
+    if (rc > 0 || read_prompt(w, g, &why))
         return fail_group(w, g, &why, e);
     want_logits(w, g->model);
-    w->news.prefill_tokens += (double)g->prompt.ids.n;
     w->news.cost += estimate_prefill(g->model, (int)g->prompt.ids.n);
     add_group(w, g);
     tell_group(w, g, "");
     return retire(w, e); // answers of one token
 }
 
-/* Claims the next group and makes its prompt. 1: there is one; 0: nothing is ready. */
+/* Makes the prompt of what was claimed: it waits, or has failed. */
+static int begin_group(struct worker *w, struct store_claim *c, struct err *e)
+{
+    struct group *g;
+    struct err why;
+    if (group_open(&g, w->o->plan, c, e)) {
+        store_claim_free(c);
+        return -1;
+    }
+    if (group_prompt(g, &why))
+        return fail_group(w, g, &why, e);
+    w->waiting = g;
+    return 0;
+}
+
+/* Claims the next group. 1: there was one; 0: nothing is ready. */
 static int claim(struct worker *w, struct err *e)
 {
     struct store_claim c;
-    struct group *g;
-    struct err why;
     if (store_claim(w->store, w->o->plan->experiment, &c, e))
         return -1;
     if (!c.n)
         return 0;
-    if (group_open(&g, w->o->plan, &c, e)) {
-        store_claim_free(&c);
-        return -1;
-    }
-    if (group_prompt(g, &why))
-        return fail_group(w, g, &why, e) ? -1 : 1;
-    w->waiting = g;
-    return 1;
+    return begin_group(w, &c, e) ? -1 : 1;
 }
 
 /* Fills the batch. 0, or -1; *ready tells whether there may be more. */
@@ -297,6 +330,7 @@ static int open_worker(struct worker *w, struct err *e)
         return -1;
     w->outbox = (struct outbox){.store = w->store};
     w->news = (struct news){.kind = NEWS_WORK, .worker = w->o->place};
+    shared_head_init(&w->head);
     plan_set_threads(w->o->plan, w->o->threads);
     return 0;
 }
@@ -310,6 +344,7 @@ static int close_worker(struct worker *w, struct err *e)
     group_free(w->waiting);
     free(w->groups);
     free(w->logits);
+    shared_head_release(&w->head);
     outbox_release(&w->outbox);
     if (w->store && store_unclaim(w->store, NULL, e))
         rc = -1;

@@ -34,8 +34,10 @@ struct kv_prefill {
     struct kv_rows *scratch; // for each thread room for a setting's copy of the rows
     float **scores;          // [threads][QUERY_BLOCK][scores_ld(n_prompt)]
     /* Keys of the layer at work as panels (kernels.h), where products are computed by these. */
-    float *key_panels;      // [n_kv_heads][n_panels][head_dim][PANEL_WIDTH]
-    int n_panels, n_packed; // keys that have come into panels
+    float *key_panels;        // [n_kv_heads][n_panels][head_dim][PANEL_WIDTH]
+    int n_panels, n_packed;   // keys that have come into panels
+    struct kv_prefix *prefix; // or NULL
+    int have, keep;           // tokens taken from it, and those that go into it
 };
 
 /* From one row of scores to the next: not as far as pages lie apart, which would share few sets of
@@ -103,6 +105,8 @@ static void open_append(struct kv_prefill *p, const struct kv_chain *c)
     p->records = mem_aligned(mem_size(p->record_size, (size_t)p->n_prompt));
 }
 
+static void replay(struct kv_prefill *p);
+
 static void begin_layer(struct kv_prefill *p, int layer)
 {
     p->layer = layer;
@@ -111,6 +115,8 @@ static void begin_layer(struct kv_prefill *p, int layer)
     p->append_part.layer = layer;
     for (int i = 0; i < p->n_caches && layer < p->shape.n_layers; i++)
         add_observer(p, kv_cache_chain(p->caches[i]));
+    if (p->have && layer < p->shape.n_layers)
+        replay(p);
 }
 
 struct kv_prefill *kv_prefill_new(const struct kv_engine *engine, const struct kv_shape *shape,
@@ -167,7 +173,7 @@ struct job {
     struct kv_prefill *p;
     int first, n; // tokens
     const float *q;
-    float *out;
+    float *out; // NULL: only what observers see
 };
 
 /* Row i of the block: causal softmax, and zeros where later keys stand, for the product with V. */
@@ -229,7 +235,8 @@ static void attend_block(const struct job *j, int head, int i, int worker)
     normalise(p, s, ld, first, n);
     for (struct observer *o = p->observers; o; o = o->next)
         o->method->observe_rows(o->seen, head, first, n, s, ld);
-    mix_block(p, j->out + at, s, ld, kv_head, n, seen);
+    if (j->out)
+        mix_block(p, j->out + at, s, ld, kv_head, n, seen);
 }
 
 /* Observers see a head's queries in order: then a head is one item. */
@@ -298,10 +305,57 @@ static void observe_nothing(void *arg, int head, int worker)
     }
 }
 
-void kv_prefill_push(struct kv_prefill *p, float *k, float *v, int n)
+/* ---- what prompts share ---- */
+
+/* The tokens that the prefix has, in the layer that begins. */
+static void replay(struct kv_prefill *p)
+{
+    const struct kv_prefix_layer *l = kv_prefix_layer(p->prefix, p->layer);
+    struct job j = {p, 0, p->have, l->q, NULL};
+    kv_rows_push(&p->rows, &p->shape, &l->rows, 0, p->have);
+    if (p->record_size)
+        memcpy(p->records, l->records, (size_t)p->have * p->record_size);
+    if (!p->observers)
+        return;
+    assert(l->q);
+    pack_keys(p);
+    pool_run(p->engine.pool, p->shape.n_heads, attend_head, &j);
+}
+
+/* Tokens first to first + n have come, with these queries. */
+static void keep_rows(struct kv_prefill *p, const float *q, int first, int n)
+{
+    int most = p->keep - first;
+    if (most <= 0)
+        return;
+    kv_prefix_push(p->prefix, p->layer, &p->rows, first, n < most ? n : most,
+                   p->records + (size_t)first * p->record_size, q);
+}
+
+void kv_prefill_share(struct kv_prefill *p, struct kv_prefix *x, int have, int keep)
+{
+    assert(p->layer == 0 && p->rows.n == 0 && have < p->n_prompt && keep <= p->n_prompt);
+    p->prefix = x;
+    p->have = have;
+    p->keep = keep;
+    if (!x)
+        return;
+    kv_prefix_cut(x, have);
+    kv_prefix_reserve(x, keep, p->record_size);
+    if (have)
+        replay(p);
+}
+
+int kv_prefill_shared(const struct kv_prefill *p)
+{
+    return p->have;
+}
+
+void kv_prefill_push(struct kv_prefill *p, const float *q, float *k, float *v, int n)
 {
     struct job j = {p, p->rows.n, n, NULL, NULL};
     push_rows(p, k, v, n);
+    keep_rows(p, q, j.first, n);
     if (!p->observers)
         return;
     for (int t = 0; t < pool_threads(p->engine.pool); t++)
@@ -314,6 +368,7 @@ void kv_prefill_attend(struct kv_prefill *p, const float *q, float *k, float *v,
     struct job j = {p, p->rows.n, n, q, out};
     int blocks = (n + QUERY_BLOCK - 1) / QUERY_BLOCK;
     push_rows(p, k, v, n);
+    keep_rows(p, q, j.first, n);
     pack_keys(p);
     if (p->observers)
         pool_run(p->engine.pool, p->shape.n_heads, attend_head, &j);

@@ -10,6 +10,7 @@
 #define KVLAB_PREFILL_H
 
 #include "harness/kv/cache.h"
+#include "harness/kv/prefix.h"
 
 struct kv_prefill;
 
@@ -19,11 +20,19 @@ struct kv_prefill *kv_prefill_new(const struct kv_engine *engine, const struct k
                                   struct kv_cache *const *caches, int n_caches, int n_prompt);
 void kv_prefill_free(struct kv_prefill *p);
 
+/* Before the first token. The prompt begins with the first `have` tokens of x, fewer than it has:
+ * their rows are taken from there, observers see them, and the model begins with the token after
+ * them. x is cut to them, and gets what is computed of the tokens up to `keep`. Borrowed until the
+ * last layer has ended; NULL with 0 and 0. */
+void kv_prefill_share(struct kv_prefill *p, struct kv_prefix *x, int have, int keep);
+/* `have` of that. */
+int kv_prefill_shared(const struct kv_prefill *p);
+
 /* The attention of the next n tokens of the layer: rows k and v are rounded (append hook), kept,
  * and attended to by q, causally. q, out [n][n_heads][head_dim]; k, v [n][n_kv_heads][head_dim] */
 void kv_prefill_attend(struct kv_prefill *p, const float *q, float *k, float *v, int n, float *out);
 /* The rows alone, where nobody needs what their tokens attend to; observers are shown zeros. */
-void kv_prefill_push(struct kv_prefill *p, float *k, float *v, int n);
+void kv_prefill_push(struct kv_prefill *p, const float *q, float *k, float *v, int n);
 /* All tokens have passed the layer: the caches take it. After the last layer they are complete. */
 void kv_prefill_end_layer(struct kv_prefill *p);
 

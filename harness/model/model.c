@@ -423,7 +423,7 @@ static void prefill_last(struct model *m, struct kv_prefill *p, int start, int n
         m->positions[i] = start + i;
     project_qkv(m, gemm_weights, layer, n);
     if (!last_chunk && !kv_prefill_watched(p)) {
-        kv_prefill_push(p, m->k, m->v, n);
+        kv_prefill_push(p, m->q, m->k, m->v, n);
         return;
     }
     kv_prefill_attend(p, m->q, m->k, m->v, n, m->mixed);
@@ -434,11 +434,13 @@ static void prefill_last(struct model *m, struct kv_prefill *p, int start, int n
     finish_layer(m, gemm_weights, layer, 1);
 }
 
-static void prefill_layer(struct model *m, struct kv_prefill *p, int layer, float *x, int n)
+/* Tokens first..n-1, of which x has the activations. */
+static void prefill_layer(struct model *m, struct kv_prefill *p, int layer, float *x, int first,
+                          int n)
 {
-    for (int at = 0; at < n; at += MODEL_BATCH_MAX) {
+    for (int at = first; at < n; at += MODEL_BATCH_MAX) {
         int chunk = n - at < MODEL_BATCH_MAX ? n - at : MODEL_BATCH_MAX;
-        m->x = x + (size_t)at * (size_t)m->config.hidden;
+        m->x = x + (size_t)(at - first) * (size_t)m->config.hidden;
         if (layer == m->config.n_layers - 1)
             prefill_last(m, p, at, chunk, at + chunk == n);
         else
@@ -451,13 +453,20 @@ void model_prefill(struct model *m, const int32_t *ids, int n, struct kv_prefill
 {
     assert(n > 0 && n <= m->config.max_positions);
     size_t hidden = (size_t)m->config.hidden;
-    float *x = mem_aligned(mem_size((size_t)n, hidden * sizeof *x));
+    int first = kv_prefill_shared(p);
+    float *x = mem_aligned(mem_size((size_t)(n - first), hidden * sizeof *x));
     m->x = x;
-    embed(m, ids, n);
+    embed(m, ids + first, n - first);
     for (int layer = 0; layer < m->config.n_layers; layer++)
-        prefill_layer(m, p, layer, x, n);
+        prefill_layer(m, p, layer, x, first, n);
     head(m, 1, logits);
     free(x);
+}
+
+int model_share_unit(const struct model *m)
+{
+    bool by_rows = gemm_has_panels(m->engine.kernels, m->engine.plain) && !m->gemm.bf16;
+    return by_rows ? 1 : MODEL_BATCH_MAX;
 }
 
 struct kv_cache *model_read(struct model *m, const struct kv_chain *chain, const int32_t *ids,

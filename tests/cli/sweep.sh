@@ -73,6 +73,35 @@ for size in 0G x 12 -1M 5Q; do
 done
 like "and said what it must be" "*--memory is '5Q', must be a size above 0 such as 500M or 8G*" "$(cat err)"
 
+# ---- prompts that begin alike: four questions about each of three documents ----
+mkdir data
+words=(the goat of Mira sleeps near a river and eats green apples while Tom counts blue stones at noon)
+for doc in 1 2 3; do
+    text=
+    for ((i = 0; i < 500; i++)); do text+="${words[(i * doc + i / 7) % ${#words[@]}]} "; done
+    for question in who when where why; do
+        echo "{\"input\": \"$question?\", \"context\": \"$text\", \"answers\": [\"a goat\"], \"length\": 500,
+            \"dataset\": \"qasper\", \"language\": \"en\", \"all_classes\": null, \"_id\": \"$doc-$question\"}" | tr -d '\n'
+        echo
+    done
+done | sort -k 2 >data/qasper.jsonl
+echo '{"qasper": "Read.\n\n{context}\n\nQuestion: {input}\n\nAnswer:"}' >data/dataset2prompt.json
+echo '{"qasper": 6}' >data/dataset2maxlen.json
+head=(--set 'tasks=["qasper"]' --set data='{"data_dir": "data"}' --set samples=0)
+go head.db "${head[@]}"
+is "questions about one document run" 0 $?
+is "of each document all but the first share its tokens" "9|1" \
+    "$(sqlite3 head.db "SELECT count(DISTINCT sample) FILTER (WHERE shared_tokens > 0), min(shared_tokens) > 600
+        FROM item WHERE setting = 'kvo' AND shared_tokens > 0")"
+is "under every setting" "72|54" "$(sqlite3 head.db "SELECT count(*), total(shared_tokens > 0) FROM item" | sed 's/[.]0//')"
+results head.db >want_head
+sqlite3 head.db "UPDATE job SET head = NULL, state = 'ready', prediction = NULL, finished_at = NULL, build = NULL,
+    shared_tokens = NULL; DELETE FROM score; DELETE FROM ledger"
+go head.db "${head[@]}"
+is "without heads nothing is shared" 0 "$(sqlite3 head.db "SELECT max(shared_tokens) FROM item")"
+results head.db >got
+is "and every token, score and byte is the same" "$(cat want_head)" "$(cat got)"
+
 # ---- a worker that crashes ----
 "$KVLAB" run sweep.json --db crash.db --workers 1 --set samples=6 >out 2>err &
 pid=$!
