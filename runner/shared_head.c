@@ -23,9 +23,9 @@ void shared_head_release(struct shared_head *h)
 
 size_t shared_head_bytes(const struct shared_head *h)
 {
-    return h->prefix ? kv_prefix_bytes(model_shape(h->model), h->queries,
-                                       kv_prefix_tokens(h->prefix))
-                     : 0;
+    return h->prefix
+               ? kv_prefix_bytes(model_shape(h->model), h->queries, kv_prefix_tokens(h->prefix))
+               : 0;
 }
 
 enum { SHARE_MIN = 64 }; // tokens: the words of a template are not worth it
@@ -44,8 +44,7 @@ static int common(const struct tokens *a, const struct tokens *b, int unit)
 static bool observes(const struct plan *p, const char *class)
 {
     for (int k = 0; k < p->x->n_settings; k++)
-        if (!strcmp(p->classes[k], class) &&
-            kv_chain_method(&p->x->settings[k].chain, KV_OBSERVE))
+        if (!strcmp(p->classes[k], class) && kv_chain_method(&p->x->settings[k].chain, KV_OBSERVE))
             return true;
     return false;
 }

@@ -1,7 +1,7 @@
 /*
  * The beginning of a prompt that other prompts begin with, too: what reading it has left in every
- * layer, so that it is read once. Keys and values are as the append hook made them; queries are kept
- * where methods observe, so that these see what they would have seen.
+ * layer, so that it is read once. Keys and values are as the append hook made them; queries are
+ * kept where methods observe, so that these see what they would have seen.
  *
  * A result is the same with and without: kv_prefill and the model compute a token's row without
  * looking at which others come with it (see model_share_unit).
@@ -30,7 +30,8 @@ void kv_prefix_cut(struct kv_prefix *x, int n);
 
 /* Room for n tokens, with records of so many bytes. */
 void kv_prefix_reserve(struct kv_prefix *x, int n, size_t record_size);
-/* One more run of tokens of a layer: rows from..from+n-1, their records, q [n][n_heads][head_dim]. */
+/* One more run of tokens of a layer: rows from..from+n-1, their records, q [n][n_heads][head_dim].
+ */
 void kv_prefix_push(struct kv_prefix *x, int layer, const struct kv_rows *rows, int from, int n,
                     const void *records, const float *q);
 

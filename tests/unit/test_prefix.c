@@ -78,8 +78,7 @@ static void read_and_step(struct bed *b, const int32_t *ids, int n, struct kv_pr
     out->logits = xcalloc(1 + STEPS * CHAINS, b->vocab * sizeof(float));
     for (int i = 0; i < CHAINS; i++)
         c[i] = kv_cache_new(&b->chains[i], model_shape(b->m), model_engine(b->m), n + STEPS);
-    struct kv_prefill *p =
-        kv_prefill_new(model_engine(b->m), model_shape(b->m), c, CHAINS, n);
+    struct kv_prefill *p = kv_prefill_new(model_engine(b->m), model_shape(b->m), c, CHAINS, n);
     kv_prefill_share(p, x, have, keep);
     model_prefill(b->m, ids, n, p, out->logits);
     kv_prefill_free(p);
