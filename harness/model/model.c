@@ -355,7 +355,7 @@ static void silu_row(struct rows_job *j, int i)
 
 /* ---- the layers ---- */
 
-/* Prefill multiplies by BLAS, a step by the decode kernels, whose rows do not depend on n. */
+/* Prefill multiplies by panels, a step by the decode kernels: no row depends on the others. */
 typedef void multiply(struct gemm *g, const struct product *p, int n, const float *x, int m);
 
 static void embed(struct model *m, const int32_t *ids, int n)
