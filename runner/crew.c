@@ -58,6 +58,45 @@ struct crew {
     struct err failure; // the first that a worker had
 };
 
+static void tell_workers(struct crew *c, int number)
+{
+    for (int i = 0; i < c->o.workers; i++)
+        if (c->members[i].pid)
+            kill(c->members[i].pid, number);
+}
+
+/* ---- news ---- */
+
+static void take_news(struct crew *c, const struct news *n)
+{
+    if (n->kind == NEWS_WARN)
+        log_warn("%s", n->text);
+    if (n->kind == NEWS_FAILURE && c->failure.class == ERR_NONE) {
+        c->failure.class = n->class;
+        snprintf(c->failure.msg, sizeof c->failure.msg, "%.511s", n->text);
+        tell_workers(c, SIGTERM);
+    }
+    if (n->kind != NEWS_WORK)
+        return;
+    c->result->done += n->done;
+    c->result->failed += n->failed;
+    c->result->prefill_tokens += n->prefill_tokens;
+    c->result->decode_tokens += n->decode_tokens;
+    if (n->done + n->failed)
+        c->deaths = 0;
+    crew_progress_take(&c->progress, n);
+}
+
+static void listen_for(struct crew *c, int ms)
+{
+    struct news n;
+    struct pollfd f = {.fd = c->news[0], .events = POLLIN};
+    if (poll(&f, 1, ms) > 0)
+        while (news_receive(c->news[0], &n))
+            take_news(c, &n);
+    crew_progress_show(&c->progress);
+}
+
 /* ---- workers ---- */
 
 /* In the child. */
@@ -110,28 +149,36 @@ static bool is_crash(int number)
            number == SIGILL || number == SIGSYS;
 }
 
-/* One that was killed, or crashed: its jobs go to others, and so does its place. */
-static int bury(struct crew *c, int place, int number, struct err *e)
+static void describe_death(int status, char out[96])
 {
-    char why[160];
+    if (WIFSIGNALED(status))
+        snprintf(out, 96, "signal %d, %.60s", WTERMSIG(status), strsignal(WTERMSIG(status)));
+    else
+        snprintf(out, 96, "exit code %d", WEXITSTATUS(status));
+}
+
+/* One that was killed, crashed, or ended by itself without a word (no memory, say): its jobs go to
+ * others, and so does its place. */
+static int bury(struct crew *c, int place, int status, struct err *e)
+{
+    char why[160], how[96];
     int64_t failed;
-    bool crash = is_crash(number);
-    snprintf(why, sizeof why, "a worker crashed twice at it (signal %d, %s)", number,
-             strsignal(number));
+    bool crash = WIFSIGNALED(status) && is_crash(WTERMSIG(status));
+    describe_death(status, how);
+    snprintf(why, sizeof why, "a worker crashed twice at it (%s)", how);
     if (store_bury(c->store, c->members[place].owner, crash ? why : NULL,
                    c->plan->variants[0].build_id, &failed, e))
         return -1;
     if (!stop_asked)
-        log_warn("worker %d died (signal %d, %s); its items are done again%s", place + 1, number,
-                 strsignal(number), crash ? ", each group alone" : "");
+        log_warn("worker %d died (%s); its items are done again%s", place + 1, how,
+                 crash ? ", each group alone" : "");
     c->result->failed += failed;
     if (++c->deaths >= DEATHS_MAX)
         return err_system(e,
-                          "%d workers died one after the other with nothing finished in "
-                          "between, the last by signal %d (%s); %s",
-                          c->deaths, number, strsignal(number),
-                          number == SIGKILL ? "out of memory? --memory sets a limit"
-                                            : "what is done is kept");
+                          "%d workers died one after the other with nothing finished in between, "
+                          "the last by %s; what is done is kept (out of memory? --memory sets a "
+                          "limit)",
+                          c->deaths, how);
     return stop_asked ? 0 : start_worker(c, place, e);
 }
 
@@ -144,7 +191,9 @@ static int reap(struct crew *c, pid_t pid, int status, const struct rusage *use,
             continue;
         c->members[i].pid = 0;
         c->alive--;
-        return WIFSIGNALED(status) ? bury(c, i, WTERMSIG(status), e) : 0;
+        listen_for(c, 0); // its last words
+        bool ended = WIFEXITED(status) && (WEXITSTATUS(status) == 0 || c->failure.class);
+        return ended ? 0 : bury(c, i, status, e);
     }
     return 0;
 }
@@ -157,45 +206,6 @@ static int reap_all(struct crew *c, struct err *e)
     while (!rc && (pid = wait4(-1, &status, WNOHANG, &use)) > 0)
         rc = reap(c, pid, status, &use, e);
     return rc;
-}
-
-static void tell_workers(struct crew *c, int number)
-{
-    for (int i = 0; i < c->o.workers; i++)
-        if (c->members[i].pid)
-            kill(c->members[i].pid, number);
-}
-
-/* ---- news ---- */
-
-static void take_news(struct crew *c, const struct news *n)
-{
-    if (n->kind == NEWS_WARN)
-        log_warn("%s", n->text);
-    if (n->kind == NEWS_FAILURE && c->failure.class == ERR_NONE) {
-        c->failure.class = n->class;
-        snprintf(c->failure.msg, sizeof c->failure.msg, "%.511s", n->text);
-        tell_workers(c, SIGTERM);
-    }
-    if (n->kind != NEWS_WORK)
-        return;
-    c->result->done += n->done;
-    c->result->failed += n->failed;
-    c->result->prefill_tokens += n->prefill_tokens;
-    c->result->decode_tokens += n->decode_tokens;
-    if (n->done + n->failed)
-        c->deaths = 0;
-    crew_progress_take(&c->progress, n);
-}
-
-static void listen_for(struct crew *c, int ms)
-{
-    struct news n;
-    struct pollfd f = {.fd = c->news[0], .events = POLLIN};
-    if (poll(&f, 1, ms) > 0)
-        while (news_receive(c->news[0], &n))
-            take_news(c, &n);
-    crew_progress_show(&c->progress);
 }
 
 /* Until no worker is left. */
