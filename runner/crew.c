@@ -295,6 +295,14 @@ static void end_crew(struct crew *c)
     free(c->members);
 }
 
+/* After a request to stop: what was at work may have been all. */
+static bool something_left(struct crew *c)
+{
+    struct store_counts n;
+    struct err ignored;
+    return store_count(c->store, c->plan->experiment, &n, &ignored) || n.ready + n.running > 0;
+}
+
 int crew_run(struct plan *p, struct store *s, const struct crew_options *o, struct crew_result *out,
              struct err *e)
 {
@@ -311,7 +319,7 @@ int crew_run(struct plan *p, struct store *s, const struct crew_options *o, stru
     int rc = run_all(&c, e);
     end_crew(&c);
     catch_signals(false);
-    out->interrupted = stop_asked;
+    out->interrupted = stop_asked && something_left(&c);
     out->seconds = clock_seconds() - start;
     return rc;
 }
