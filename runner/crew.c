@@ -47,7 +47,7 @@ struct member {
 
 struct crew {
     struct plan *plan;
-    struct store *store;
+    struct store *store;   // NULL while it is closed, see want_store
     struct crew_options o; // with nothing left to choose
     struct crew_result *result;
     struct crew_progress progress;
@@ -99,6 +99,19 @@ static void listen_for(struct crew *c, int ms)
 
 /* ---- workers ---- */
 
+/* SQLite keeps a process's locks in memory and does not see a fork: a child would take the parent's
+ * for its own. So the store is closed whenever one is made. */
+static int want_store(struct crew *c, struct err *e)
+{
+    return c->store ? 0 : store_open(c->o.db, STORE_READWRITE, &c->store, e);
+}
+
+static void leave_store(struct crew *c)
+{
+    store_close(c->store);
+    c->store = NULL;
+}
+
 /* In the child. */
 static _Noreturn void be_worker(struct crew *c, int place, pid_t parent)
 {
@@ -121,6 +134,7 @@ static int start_worker(struct crew *c, int place, struct err *e)
 {
     struct member *m = &c->members[place];
     pid_t parent = getpid();
+    leave_store(c);
     fflush(NULL);
     m->pid = fork();
     if (m->pid < 0) {
@@ -166,8 +180,8 @@ static int bury(struct crew *c, int place, int status, struct err *e)
     bool crash = WIFSIGNALED(status) && is_crash(WTERMSIG(status));
     describe_death(status, how);
     snprintf(why, sizeof why, "a worker crashed twice at it (%s)", how);
-    if (store_bury(c->store, c->members[place].owner, crash ? why : NULL,
-                   c->plan->variants[0].build_id, &failed, e))
+    if (want_store(c, e) || store_bury(c->store, c->members[place].owner, crash ? why : NULL,
+                                       c->plan->variants[0].build_id, &failed, e))
         return -1;
     if (!stop_asked)
         log_warn("worker %d died (%s); its items are done again%s", place + 1, how,
@@ -239,7 +253,7 @@ static int wait_for_others(struct crew *c, struct err *e)
     for (;;) {
         struct store_counts n;
         int64_t here;
-        if (store_reclaim(c->store, false, NULL, e) ||
+        if (want_store(c, e) || store_reclaim(c->store, false, NULL, e) ||
             store_count(c->store, c->plan->experiment, &n, e) ||
             store_count_others(c->store, c->plan->experiment, &here, &c->result->elsewhere, e))
             return -1;
@@ -257,7 +271,7 @@ static int run_all(struct crew *c, struct err *e)
     int rc;
     while ((rc = wait_for_others(c, e)) > 0) {
         struct store_counts n;
-        if (store_count(c->store, c->plan->experiment, &n, e))
+        if (want_store(c, e) || store_count(c->store, c->plan->experiment, &n, e))
             return -1;
         int most = n.ready < c->o.workers ? (int)n.ready : c->o.workers;
         if (start_workers(c, most, e) || watch(c, e))
@@ -300,19 +314,21 @@ static bool something_left(struct crew *c)
 {
     struct store_counts n;
     struct err ignored;
-    return store_count(c->store, c->plan->experiment, &n, &ignored) || n.ready + n.running > 0;
+    return want_store(c, &ignored) || store_count(c->store, c->plan->experiment, &n, &ignored) ||
+           n.ready + n.running > 0;
 }
 
-int crew_run(struct plan *p, struct store *s, const struct crew_options *o, struct crew_result *out,
-             struct err *e)
+int crew_run(struct plan *p, const struct crew_options *o, struct crew_result *out, struct err *e)
 {
-    struct crew c = {.plan = p, .store = s, .result = out};
+    struct crew c = {.plan = p, .result = out};
     double start = clock_seconds();
     *out = (struct crew_result){0};
     choose(&c, o);
-    if (store_reclaim(s, false, NULL, e) || crew_progress_open(&c.progress, p, s, e) ||
-        news_open(c.news, e))
+    if (want_store(&c, e) || store_reclaim(c.store, false, NULL, e) ||
+        crew_progress_open(&c.progress, p, c.store, e) || news_open(c.news, e)) {
+        leave_store(&c);
         return -1;
+    }
     c.members = xcalloc((size_t)c.o.workers, sizeof *c.members);
     stop_asked = 0;
     catch_signals(true);
@@ -321,5 +337,6 @@ int crew_run(struct plan *p, struct store *s, const struct crew_options *o, stru
     catch_signals(false);
     out->interrupted = stop_asked && something_left(&c);
     out->seconds = clock_seconds() - start;
+    leave_store(&c);
     return rc;
 }

@@ -30,8 +30,7 @@ struct crew_result {
     size_t peak; // bytes of the largest worker
 };
 
-/* The store stays the caller's; workers open their own. */
-int crew_run(struct plan *p, struct store *s, const struct crew_options *o, struct crew_result *out,
-             struct err *e);
+/* No store may be open in this process, and no threads run: workers are forked. */
+int crew_run(struct plan *p, const struct crew_options *o, struct crew_result *out, struct err *e);
 
 #endif

@@ -87,7 +87,10 @@ static int work(struct session *s, struct err *e)
              (long long)s->plan.planned_now, (long long)s->plan.jobs);
     buf_release(&b);
     const struct crew_result *r = &s->result;
-    if (crew_run(&s->plan, s->store, &crew, &s->result, e))
+    store_close(s->store); // before workers are forked
+    s->store = NULL;
+    if (crew_run(&s->plan, &crew, &s->result, e) ||
+        store_open(s->o->db, STORE_READWRITE, &s->store, e))
         return -1;
     log_note(
         "%lld items done, %lld failed in %s; %.0f prompt and %.0f new tokens/s, largest worker "

@@ -111,6 +111,7 @@ for _ in $(seq 100); do
     [[ -n $child && $(sqlite3 crash.db "SELECT count(*) FROM job WHERE state = 'running'" 2>/dev/null) == [1-9]* ]] && break
     sleep 0.05
 done
+is "a worker holds locks of its own on the database" 1 "$(grep -c " $child " /proc/locks | sed 's/^[1-9].*/1/')"
 kill -SEGV "$child"
 wait $pid
 is "after a worker crashed another one finishes" 0 $?
@@ -131,9 +132,10 @@ like "both print the whole table" "*full*kvo 24*w4*" "$(cat out2)"
 
 # ---- any process killed at any moment ----
 RANDOM=${KVLAB_SEED:-1}
+kdb=killed.$$.db # a name that no other process has
 signals=(KILL KILL TERM SEGV)
 for ((i = 0; i < kills; i++)); do
-    "$KVLAB" run sweep.json --db k.db --workers 2 >/dev/null 2>&1 &
+    "$KVLAB" run sweep.json --db "$kdb" --workers 2 >/dev/null 2>&1 &
     pid=$!
     sleep "$((RANDOM % 2)).$(printf %02d $((RANDOM % 100)))"
     mapfile -t crew < <(echo $pid && pgrep -P $pid)
@@ -142,12 +144,12 @@ for ((i = 0; i < kills; i++)); do
     kill -KILL $pid 2>/dev/null
     wait $pid 2>/dev/null
 done
-go k.db
+go "$kdb"
 rc=$?
 is "the run after $kills kills ends with 0, or 1 where a worker was made to crash twice" 1 "$((rc < 2))"
-go k.db --retry
-results k.db >got
+go "$kdb" --retry
+results "$kdb" >got
 is "and its table is that of an undisturbed one" "$(cat want)" "$(cat got)"
-is "with no row doubled or lost" "54|54|54.0|0.0|54|0|ok" "$(sound k.db)"
-is "no worker is left behind" "" "$(pgrep -f "run sweep.json --db k.db")"
+is "with no row doubled or lost" "54|54|54.0|0.0|54|0|ok" "$(sound "$kdb")"
+is "no worker is left behind" "" "$(pgrep -f "run sweep.json --db $kdb")"
 done_testing
