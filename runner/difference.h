@@ -11,7 +11,7 @@
 
 #include <stdint.h>
 
-enum { DIFFERENCE_PAIRS_MIN = 8 };  // common items of two settings that say how much items differ
+enum { DIFFERENCE_PAIRS_MIN = 8 }; // common items of two settings that say how much items differ
 static const double difference_sd = 25; // points, where nothing is stored
 
 /* Paired differences of two settings in one task, as they come. */
@@ -23,7 +23,7 @@ void moments_add(struct moments *m, double x);
 
 /* Those of several pairs of settings: what is pooled is how items differ around each one's mean. */
 struct pooled {
-    int64_t pairs;  // items
+    int64_t pairs;   // items
     int64_t degrees; // of freedom
     double squares;
 };
@@ -38,10 +38,10 @@ struct difference_task {
 };
 
 struct difference {
-    double points;           // the smallest that can be shown
-    double sd;               // of paired differences: root of the tasks' mean square
-    int tasks, assumed;      // with items; of these without stored pairs
-    int64_t items, pairs;    // of a setting; stored
+    double points;        // the smallest that can be shown
+    double sd;            // of paired differences: root of the tasks' mean square
+    int tasks, assumed;   // with items; of these without stored pairs
+    int64_t items, pairs; // of a setting; stored
 };
 /* Tasks without items do not count; points is NAN where none has any. */
 void difference_find(const struct difference_task *tasks, int n, struct difference *out);

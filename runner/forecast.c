@@ -197,8 +197,8 @@ static void want_rate(void *arg, const struct left_group *g)
 static void limit_batch(const struct forecast *f, struct rate_want *want)
 {
     const struct plan_variant *v = &f->plan->variants[want->variant];
-    size_t cache = group_cache_need(v->model, &f->plan->x->settings[want->settings[0]],
-                                    want->tokens);
+    size_t cache =
+        group_cache_need(v->model, &f->plan->x->settings[want->settings[0]], want->tokens);
     size_t room = f->size.memory / (size_t)f->size.workers / (cache + 1);
     if ((size_t)want->batch > room)
         want->batch = (int)room;
@@ -207,8 +207,8 @@ static void limit_batch(const struct forecast *f, struct rate_want *want)
 static void measure_rates(struct forecast *f)
 {
     struct wants w = {.f = f};
-    w.places = xcalloc((size_t)f->plan->x->n_variants * (size_t)f->plan->x->n_settings,
-                       sizeof *w.places);
+    w.places =
+        xcalloc((size_t)f->plan->x->n_variants * (size_t)f->plan->x->n_settings, sizeof *w.places);
     plan_left_groups(&f->left, want_rate, &w);
     for (int i = 0; i < w.n; i++)
         limit_batch(f, &w.list[i]);
@@ -223,8 +223,8 @@ static void add_seconds(void *arg, const struct left_group *g)
     struct forecast *f = arg;
     const struct rate *r = rates_at(&f->rates, g->variant, g->class);
     int n = lengths_prompt(&f->lengths, g->variant, g->task, g->sample);
-    double overlap = r->source == RATE_STORED && !isnan(f->rates.overlap) ? f->rates.overlap
-                                                                          : f->size.workers;
+    double overlap =
+        r->source == RATE_STORED && !isnan(f->rates.overlap) ? f->rates.overlap : f->size.workers;
     if (r->source == RATE_NONE)
         f->seconds = NAN;
     f->seconds += (rate_prefill(r, n, g->n) +

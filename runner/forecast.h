@@ -22,9 +22,9 @@ struct forecast_tokens {
 };
 
 struct forecast_memory {
-    size_t group, single;     // bytes of the largest group and of its largest setting, in a worker
-    size_t weights, packed;   // of all models as stored (mapped); of their formats of few bits
-    bool cut, fails;          // groups are cut, or prompts do not fit at all
+    size_t group, single;   // bytes of the largest group and of its largest setting, in a worker
+    size_t weights, packed; // of all models as stored (mapped); of their formats of few bits
+    bool cut, fails;        // groups are cut, or prompts do not fit at all
 };
 
 struct forecast {
@@ -34,7 +34,7 @@ struct forecast {
     struct lengths lengths;
     struct forecast_answer {
         int64_t items;
-        double tokens;        // the mean
+        double tokens; // the mean
     } answers[VARIANTS_MAX][TASKS_MAX];
     struct difference_task pairs[TASKS_MAX];
     struct rates rates;
@@ -42,9 +42,9 @@ struct forecast {
     struct forecast_tokens tokens;
     struct crew_size size;
     struct forecast_memory memory;
-    double seconds;           // NAN: not known
+    double seconds; // NAN: not known
     struct difference difference;
-    const char *baseline;     // the setting that others are compared to
+    const char *baseline; // the setting that others are compared to
 };
 
 /* s: NULL where there is no database yet; else the plan's rows are in it, perhaps in a transaction

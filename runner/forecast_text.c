@@ -93,8 +93,9 @@ static void put_memory(const struct forecast *f, struct buf *out)
         put_bytes((double)f->size.memory / f->size.workers, out);
         buf_str(out, " fail (--memory, --workers)\n");
     } else if (m->cut) {
-        buf_str(out, "            less than that: such prompts are read more than once, for some of "
-                     "their settings each\n");
+        buf_str(out,
+                "            less than that: such prompts are read more than once, for some of "
+                "their settings each\n");
     }
     buf_str(out, "            weights ");
     put_bytes((double)m->weights, out);

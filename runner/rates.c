@@ -24,8 +24,8 @@ double rate_decode(const struct rate *r, int n_prompt, double n_new)
 void rate_of_sums(struct rate *r, const struct rate_sums *s, const struct model *m)
 {
     struct estimate_token t = estimate_token(m);
-    double prefill = s->prefill_tokens * t.weights + s->prefill_attended * t.attend +
-                     s->prefill_kept * t.keep;
+    double prefill =
+        s->prefill_tokens * t.weights + s->prefill_attended * t.attend + s->prefill_kept * t.keep;
     double decode = s->steps * t.weights + s->attended * t.attend;
     if (s->items < RATE_ITEMS_MIN || !(prefill > 0) || !(s->prefill_seconds > 0))
         return;
@@ -55,7 +55,7 @@ void rates_close(struct rates *r)
 
 struct rate *rates_at(const struct rates *r, int variant, int class)
 {
-    return &r->list[(size_t)variant * (size_t)r->n_settings + (size_t)class];
+    return &r->list[(size_t)variant * (size_t)r->n_settings + (size_t) class];
 }
 
 static void add(struct rate *sum, const struct rate *r)
@@ -84,9 +84,9 @@ static bool mean_of(const struct rates *r, const struct plan *p, int variant, st
     if (!n)
         return false;
     double share = 1.0 / n;
-    *out = (struct rate){RATE_OTHERS,       out->chunk * share, out->token * share,
-                         out->attend * share, out->keep * share, out->step * share,
-                         out->step_attend * share};
+    *out = (struct rate){
+        RATE_OTHERS,       out->chunk * share, out->token * share,      out->attend * share,
+        out->keep * share, out->step * share,  out->step_attend * share};
     return true;
 }
 

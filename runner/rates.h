@@ -15,10 +15,10 @@ enum rate_source { RATE_NONE, RATE_STORED, RATE_MEASURED, RATE_OTHERS };
 
 /* Of one worker. */
 struct rate {
-    enum rate_source source; // RATE_OTHERS: the mean of other classes
-    double chunk;            // seconds of MODEL_BATCH_MAX tokens or fewer: the weights are read
-    double token, attend;    // of a token, and of one that it attends to
-    double keep;             // of a token, for each setting
+    enum rate_source source;  // RATE_OTHERS: the mean of other classes
+    double chunk;             // seconds of MODEL_BATCH_MAX tokens or fewer: the weights are read
+    double token, attend;     // of a token, and of one that it attends to
+    double keep;              // of a token, for each setting
     double step, step_attend; // of an item's step in a batch; of a token that it attends to
 };
 
@@ -29,7 +29,8 @@ double rate_decode(const struct rate *r, int n_prompt, double n_new);
 /* Sums over stored items of one class. */
 struct rate_sums {
     int64_t items;
-    double prefill_seconds, prefill_tokens, prefill_attended, prefill_kept; // kept: settings' tokens
+    double prefill_seconds, prefill_tokens, prefill_attended,
+        prefill_kept; // kept: settings' tokens
     double decode_seconds, steps, attended;
 };
 /* One speed for all of a prefill, one for steps. RATE_NONE below RATE_ITEMS_MIN items. */
@@ -37,11 +38,11 @@ enum { RATE_ITEMS_MIN = 8 };
 void rate_of_sums(struct rate *r, const struct rate_sums *s, const struct model *m);
 
 struct rates {
-    struct rate *list;  // [n_variants][n_settings], of the first setting of each class
+    struct rate *list; // [n_variants][n_settings], of the first setting of each class
     int n_settings;
-    int64_t items;      // stored ones that were used
-    int measured;       // classes
-    double overlap;     // workers that were at work at a time while the stored items were made
+    int64_t items;  // stored ones that were used
+    int measured;   // classes
+    double overlap; // workers that were at work at a time while the stored items were made
 };
 void rates_open(struct rates *r, const struct plan *p);
 void rates_close(struct rates *r);

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <signal.h>
 #include <sys/wait.h>
@@ -18,8 +19,9 @@
 /* Prompts that are read: the shortest say what the weights cost, a longer one what attention does,
  * as long as the time allows. */
 enum { TOKENS_FEW = 8, TOKENS_MORE = 64, TOKENS_MOST = 1024, STEPS_ROOM = 16, BATCH_TIMED = 24 };
+enum { CACHES_FILLED = 2, FILL_CHUNK = 256, FILL_NUMBERS = 10 * 1000 * 1000 };
 static const double seconds_all = 0.6; // of all classes together, where a prompt can be so short
-static const double quick = 0.05, slow = 0.5; // seconds: worth another time; not even a second one
+static const double quick = 0.02, slow = 0.5; // seconds: worth another time; not even a second one
 
 struct bench_of_class {
     struct model *model;
@@ -27,114 +29,167 @@ struct bench_of_class {
     const struct rate_want *want;
     int32_t ids[TOKENS_MOST];
     float *logits; // [BATCH_TIMED][vocab]
-    double budget;
+    double until;  // clock
     struct rate rate;
 };
 
 /* ---- a prompt and steps ---- */
-
-/* Seconds a sequence of a step; the first one finds its memory. */
-static double time_steps(struct bench_of_class *b, struct kv_cache *const *caches, int n)
-{
-    double best = 0;
-    for (int i = 0; i < STEPS_ROOM - 1; i++) {
-        double start = clock_seconds();
-        model_step(b->model, b->ids, caches, n, b->logits);
-        double t = clock_seconds() - start;
-        best = i < 2 || t < best ? t : best;
-        if (i > 0 && t > quick)
-            break;
-    }
-    return best / n;
-}
-
-/* Reads tokens for n caches, the settings in turn; *step (or NULL): of them together. */
-static double time_prompt(struct bench_of_class *b, int tokens, int n, double *step)
-{
-    struct kv_cache *caches[BATCH_TIMED];
-    const struct kv_shape *shape = model_shape(b->model);
-    const struct kv_engine *engine = model_engine(b->model);
-    double start = clock_seconds();
-    for (int i = 0; i < n; i++) {
-        int k = b->want->settings[i % b->want->n];
-        caches[i] =
-            kv_cache_new(&b->plan->x->settings[k].chain, shape, engine, tokens + STEPS_ROOM);
-    }
-    struct kv_prefill *p = kv_prefill_new(engine, shape, caches, n, tokens);
-    model_prefill(b->model, b->ids, tokens, p, b->logits);
-    kv_prefill_free(p);
-    double seconds = clock_seconds() - start;
-    if (step)
-        *step = time_steps(b, caches, n);
-    for (int i = 0; i < n; i++)
-        kv_cache_free(caches[i]);
-    return seconds;
-}
-
-static double time_prompt_well(struct bench_of_class *b, int tokens, int n)
-{
-    double t = time_prompt(b, tokens, n, NULL);
-    for (int i = 0; i < 2 && t < quick; i++) {
-        double again = time_prompt(b, tokens, n, NULL);
-        t = again < t ? again : t;
-    }
-    return t;
-}
-
-/* ---- a class ---- */
 
 static int least(int a, int b)
 {
     return a < b ? a : b;
 }
 
-/* What every token costs is split between reading and the settings as estimate.h has it; attention
- * is as fast as the rest until a longer prompt says otherwise. */
+/* Seconds a sequence of a step; the first one finds its memory. */
+static double time_steps(struct bench_of_class *b, struct kv_cache *const *caches, int n)
+{
+    double best = 0, spent = 0;
+    for (int i = 0; i < STEPS_ROOM && (i < 2 || spent < quick); i++) {
+        double start = clock_seconds();
+        model_step(b->model, b->ids, caches, n, b->logits);
+        double t = clock_seconds() - start;
+        best = i < 2 || t < best ? t : best;
+        spent += t;
+    }
+    return best / n;
+}
+
+static struct kv_prefill *open_caches(struct bench_of_class *b, int tokens, int n,
+                                      struct kv_cache **caches)
+{
+    const struct kv_shape *shape = model_shape(b->model);
+    const struct kv_engine *engine = model_engine(b->model);
+    for (int i = 0; i < n; i++) {
+        int k = b->want->settings[i % b->want->n];
+        caches[i] =
+            kv_cache_new(&b->plan->x->settings[k].chain, shape, engine, tokens + STEPS_ROOM);
+    }
+    return kv_prefill_new(engine, shape, caches, n, tokens);
+}
+
+/* Seconds of a step, once the caches have what p was for. */
+static double close_caches(struct bench_of_class *b, struct kv_prefill *p, int n,
+                           struct kv_cache **caches, bool steps)
+{
+    kv_prefill_free(p);
+    double step = steps ? time_steps(b, caches, n) : 0;
+    for (int i = 0; i < n; i++)
+        kv_cache_free(caches[i]);
+    return step;
+}
+
+/* Reads tokens for n caches, the settings in turn; *step (or NULL): of them together. */
+static double time_prompt(struct bench_of_class *b, int tokens, int n, double *step)
+{
+    struct kv_cache *caches[BATCH_TIMED];
+    double start = clock_seconds();
+    struct kv_prefill *p = open_caches(b, tokens, n, caches);
+    model_prefill(b->model, b->ids, tokens, p, b->logits);
+    double seconds = clock_seconds() - start;
+    double s = close_caches(b, p, n, caches, step != NULL);
+    if (step)
+        *step = s;
+    return seconds;
+}
+
+/* Random rows in place of a prompt's: steps take as long. */
+static double time_filled_steps(struct bench_of_class *b, int tokens, int n)
+{
+    const struct kv_shape *shape = model_shape(b->model);
+    size_t width = (size_t)shape->n_kv_heads * (size_t)shape->head_dim;
+    size_t size = mem_size(width, FILL_CHUNK * 2);
+    struct kv_cache *caches[BATCH_TIMED];
+    struct kv_prefill *p = open_caches(b, tokens, n, caches);
+    float *made = xmalloc(mem_size(2 * size, sizeof *made)), *k = made + size;
+    struct rng r = {2};
+    for (size_t i = 0; i < size; i++)
+        made[i] = (float)rng_uniform(&r) - 0.5F;
+    for (int layer = 0; layer < shape->n_layers; layer++) {
+        for (int at = 0; at < tokens; at += FILL_CHUNK) {
+            memcpy(k, made, size * sizeof *k); // pushing rounds them
+            kv_prefill_push(p, k, k + size / 2, least(FILL_CHUNK, tokens - at));
+        }
+        kv_prefill_end_layer(p);
+    }
+    free(made);
+    return close_caches(b, p, n, caches, true);
+}
+
+static double time_prompt_well(struct bench_of_class *b, int tokens, int n)
+{
+    double t = time_prompt(b, tokens, n, NULL);
+    if (t >= quick)
+        return t;
+    double again = time_prompt(b, tokens, n, NULL);
+    return again < t ? again : t;
+}
+
+/* ---- a class ---- */
+
+/* What every token costs is split between reading and the settings as estimate.h has it. */
 static void split_token(struct bench_of_class *b, double token, int n_caches)
 {
     struct estimate_token t = estimate_token(b->model);
     double unit = token / (t.weights + n_caches * t.keep);
     b->rate.token = unit * t.weights;
     b->rate.keep = unit * t.keep;
-    b->rate.attend = unit * t.attend;
-    b->rate.step_attend = b->rate.step / t.weights * t.attend;
 }
 
-/* A long prompt: what it takes beyond its tokens is attention. */
-static void measure_attention(struct bench_of_class *b, int n_caches, double few_step, int few)
+/* Short prompts: the weights once a chunk, tokens; attention is as fast as products with weights
+ * (on the built-in model, within a tenth). */
+static void measure_short(struct bench_of_class *b, int n_caches)
 {
-    double one = rate_prefill(&b->rate, TOKENS_MORE, n_caches), step;
-    int n = least(least(TOKENS_MOST, b->want->tokens),
-                  (int)(TOKENS_MORE * b->budget / (1.5 * one)));
-    if (n < 2 * TOKENS_MORE)
+    struct estimate_token shape = estimate_token(b->model);
+    int few = least(TOKENS_FEW, b->want->tokens), more = least(TOKENS_MORE, b->want->tokens);
+    int batch = least(b->want->batch > n_caches ? b->want->batch : n_caches, BATCH_TIMED);
+    double t = time_prompt(b, few, batch, &b->rate.step); // finds all memory
+    double t_few = t < slow ? time_prompt_well(b, few, n_caches) : t;
+    double t_more = more > few ? time_prompt_well(b, more, n_caches) : t_few;
+    double token = more > few && t_more > t_few ? (t_more - t_few) / (more - few) : t_more / more;
+    b->rate.source = RATE_MEASURED;
+    b->rate.chunk = t_more > token * more ? t_more - token * more : 0;
+    b->rate.attend = token * shape.attend / (shape.weights + n_caches * shape.keep);
+    b->rate.step_attend = b->rate.step * shape.attend / shape.weights;
+    split_token(b, token, n_caches);
+}
+
+/* A longer prompt, in half of the time: methods begin to work beyond their windows. */
+static void measure_long(struct bench_of_class *b, int n_caches)
+{
+    double one = rate_prefill(&b->rate, TOKENS_MORE, n_caches);
+    double room = (b->until - clock_seconds()) / (2 * one);
+    int n = least(least(TOKENS_MOST, b->want->tokens), room > 0 ? (int)(TOKENS_MORE * room) : 0);
+    if (n <= TOKENS_MORE)
         return;
-    double t = time_prompt(b, n, n_caches, &step);
-    b->rate.attend = 0;
+    double t = time_prompt(b, n, n_caches, NULL);
+    split_token(b, 0, n_caches);
     double rest = t - rate_prefill(&b->rate, n, n_caches);
-    if (rest > 0)
-        b->rate.attend = rest / (0.5 * n * n);
-    else
-        split_token(b, t / n, n_caches), b->rate.attend = 0;
+    split_token(b, rest > 0 ? rest / n : t / n, n_caches);
+}
+
+/* Steps behind as long a prompt as there will be. */
+static void measure_long_steps(struct bench_of_class *b, int n_caches)
+{
+    const struct kv_shape *s = model_shape(b->model);
+    size_t row = 2 * (size_t)s->n_layers * (size_t)s->n_kv_heads * (size_t)s->head_dim;
+    int few = least(TOKENS_FEW, b->want->tokens), filled = least(n_caches, CACHES_FILLED);
+    int n = least(b->want->tokens, (int)(FILL_NUMBERS / row));
+    double few_step;
+    if (n <= TOKENS_MORE)
+        return;
+    time_prompt(b, few, filled, &few_step);
+    double step = time_filled_steps(b, n, filled);
     b->rate.step_attend = step > few_step ? (step - few_step) / (n - few) : 0;
 }
 
 static void measure_class(struct bench_of_class *b)
 {
-    int n_caches = least(b->want->n, BATCH_TIMED), few = least(TOKENS_FEW, b->want->tokens);
-    int batch = least(b->want->batch > n_caches ? b->want->batch : n_caches, BATCH_TIMED);
-    double few_step;
-    double t = time_prompt(b, few, batch, &b->rate.step); // finds all memory
-    double t_few = t < slow ? time_prompt_well(b, few, n_caches) : t;
-    int more = least(TOKENS_MORE, b->want->tokens);
-    double t_more = more > few ? time_prompt_well(b, more, n_caches) : t_few;
-    double token = more > few && t_more > t_few ? (t_more - t_few) / (more - few) : t_more / more;
-    b->rate.source = RATE_MEASURED;
-    b->rate.chunk = t_more > token * more ? t_more - token * more : 0;
-    split_token(b, token, n_caches);
-    if (t_more > slow)
+    int n_caches = least(b->want->n, BATCH_TIMED);
+    measure_short(b, n_caches);
+    if (rate_prefill(&b->rate, TOKENS_MORE, n_caches) > slow)
         return;
-    time_prompt(b, few, n_caches, &few_step);
-    measure_attention(b, n_caches, few_step, few);
+    measure_long(b, n_caches);
+    measure_long_steps(b, n_caches);
 }
 
 /* Packing large weights takes longer than a plan may. */
@@ -145,10 +200,10 @@ static bool can_pack(const struct bench_of_class *b, const struct quant_format *
 }
 
 static struct rate measure(const struct plan *p, const struct rate_want *want, int threads,
-                           double budget)
+                           double until)
 {
     struct bench_of_class b = {
-        .model = p->variants[want->variant].model, .plan = p, .want = want, .budget = budget};
+        .model = p->variants[want->variant].model, .plan = p, .want = want, .until = until};
     struct quant_format as_stored = {.bits = QUANT_BITS_OFF};
     const struct quant_format *f = &p->x->settings[want->class].weights;
     int vocab = model_get_config(b.model)->vocab;
@@ -170,13 +225,13 @@ static struct rate measure(const struct plan *p, const struct rate_want *want, i
 static _Noreturn void be_child(const struct plan *p, const struct rate_want *wants, int n,
                                int threads, int fd)
 {
-    double start = clock_seconds();
+    double end = clock_seconds() + seconds_all;
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     for (int i = 0; i < n; i++) {
-        double left = start + seconds_all - clock_seconds();
+        double now = clock_seconds();
         struct rate r = {0};
-        if (i == 0 || left > 0)
-            r = measure(p, &wants[i], threads, left / (n - i));
+        if (i == 0 || now < end)
+            r = measure(p, &wants[i], threads, now + (end - now) / (n - i));
         if (write(fd, &r, sizeof r) != sizeof r)
             _exit(1);
     }
