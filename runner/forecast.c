@@ -234,10 +234,10 @@ static void add_seconds(void *arg, const struct left_group *g)
 
 /* ---- the whole ---- */
 
+/* As reports find their reference. */
 static bool is_full(const struct exp_setting *s)
 {
-    return s->chain.n == 1 && !strcmp(s->chain.links[0].method->name, "full") &&
-           !quant_format_on(&s->weights);
+    return !strcmp(s->chain.links[0].method->name, "full") && !quant_format_on(&s->weights);
 }
 
 static void find_difference(struct forecast *f)

@@ -144,7 +144,7 @@ static void put_number(const char *name, double x, struct buf *out)
     if (isnan(x))
         buf_printf(out, "\"%s\":null,", name);
     else
-        buf_printf(out, "\"%s\":%.6g,", name, x);
+        buf_printf(out, "\"%s\":%.4f,", name, x);
 }
 
 static void put_int(const char *name, int64_t n, struct buf *out)

@@ -20,7 +20,7 @@
  * as long as the time allows. */
 enum { TOKENS_FEW = 8, TOKENS_MORE = 64, TOKENS_MOST = 1024, STEPS_ROOM = 16, BATCH_TIMED = 24 };
 enum { CACHES_FILLED = 2, FILL_CHUNK = 256, FILL_NUMBERS = 10 * 1000 * 1000 };
-static const double seconds_all = 0.6; // of all classes together, where a prompt can be so short
+static const double seconds_all = 0.5; // of all classes together, where a prompt can be so short
 static const double quick = 0.02, slow = 0.5; // seconds: worth another time; not even a second one
 
 struct bench_of_class {
