@@ -115,8 +115,7 @@ static void what_is_done_is_not_counted(void **state)
     make(1, 0);
     assert_int_equal(forecast.tokens.items, 18);
     assert_int_equal(forecast.tokens.prompts, 14);
-    assert_near(before - forecast.tokens.prefill,
-                        lengths_prompt(&forecast.lengths, 0, 0, 0), 1e-6);
+    assert_near(before - forecast.tokens.prefill, lengths_prompt(&forecast.lengths, 0, 0, 0), 1e-6);
     forecast.left.items[1] = forecast.left.items[2] = true;
 }
 
@@ -172,8 +171,8 @@ static void time_is_a_sum_over_groups(void **state)
     *rates_at(&forecast.rates, 0, 1) = r;
     make(2, 0);
     const struct forecast_tokens *t = &forecast.tokens;
-    double want = t->prefill * r.token + t->prefill_single * r.keep +
-                  (t->decode - (double)t->items) * r.step;
+    double want =
+        t->prefill * r.token + t->prefill_single * r.keep + (t->decode - (double)t->items) * r.step;
     assert_near(forecast.seconds, want / 2, 1e-6);
     assert_int_equal(rates_at(&forecast.rates, 0, 0)->source, RATE_OTHERS);
 }
