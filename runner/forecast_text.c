@@ -72,11 +72,11 @@ static void put_time(const struct forecast *f, struct buf *out)
     else if (!f->tokens.items)
         buf_str(out, "nothing is left to do\n");
     else {
-        buf_printf(out, "about %s on %d worker%s of %d thread%s (", clock_span(span, f->seconds),
-                   f->size.workers, plural(f->size.workers), crew_size_threads_each(&f->size),
-                   plural(crew_size_threads_each(&f->size)));
+        buf_printf(out, "about %s on %d worker%s of %d thread%s\n            ",
+                   clock_span(span, f->seconds), f->size.workers, plural(f->size.workers),
+                   crew_size_threads_each(&f->size), plural(crew_size_threads_each(&f->size)));
         put_rates(&f->rates, out);
-        buf_printf(out, "%s)\n", f->tokens.answers ? "" : "; answers at their longest");
+        buf_printf(out, "%s\n", f->tokens.answers ? "" : "; answers at their longest");
     }
 }
 
@@ -113,18 +113,19 @@ static void put_difference(const struct forecast *f, struct buf *out)
     const struct difference *d = &f->difference;
     if (!d->tasks)
         return;
-    buf_printf(out,
-               "difference  %.1f points of the mean of %d task%s can be shown with %lld items, "
-               "paired with %.40s\n            (80 %% power, 5 %% level; sd of paired differences "
-               "%.1f points, ",
-               d->points, d->tasks, plural(d->tasks), (long long)d->items, f->baseline, d->sd);
+    buf_printf(
+        out,
+        "difference  %.1f points of the mean of %d task%s can be shown with %lld items (80 %% "
+        "power, 5 %% level)\n            paired with %.60s\n            sd of paired "
+        "differences %.1f points, ",
+        d->points, d->tasks, plural(d->tasks), (long long)d->items, f->baseline, d->sd);
     if (d->pairs)
         buf_printf(out, "from %lld stored pairs", (long long)d->pairs);
     if (d->pairs && d->assumed)
         buf_printf(out, ", %d task%s assumed", d->assumed, plural(d->assumed));
     if (!d->pairs)
         buf_str(out, "assumed");
-    buf_str(out, ")\n");
+    buf_char(out, '\n');
 }
 
 void forecast_describe(const struct forecast *f, struct buf *out)

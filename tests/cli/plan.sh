@@ -39,7 +39,7 @@ is "alone each setting would read its own" "$((prefill / 2 * 3))" "$(value token
 is "4 answers of 64 and 8 of 64 tokens at most, by 3" "$(value tokens.decode)" "$(value tokens.decode_most)"
 is "rates were measured" 2 "$(value time.measured_classes)"
 is "and give a time" real "$(type_of time.seconds)"
-like "which the text says" "*time *about 0:0? on * of 1 thread (rates measured just now; answers at their longest)*" "$(cat out)"
+like "which the text says" "*time *about 0:0? on * of 1 thread* rates measured just now; answers at their longest*" "$(cat out)"
 like "the text has the prompts" "*tokens *$prefill to prefill in 24 prompts (*in 36 if each setting read its own)*" \
     "$("$KVLAB" plan plan.config --db none.db | tr '\n' ' ')"
 like "and the weights" "*weights 15.0 MiB mapped*" "$(cat out)"
@@ -48,7 +48,7 @@ is "without scores a deviation is assumed" "25.0|2|0" \
     "$(value difference.sd)|$(value difference.tasks_assumed)|$(value difference.stored_pairs)"
 is "2.8 x sqrt(625 / 4 + 625 / 8) / 2 points can be shown" 21.4 "$(printf %.1f "$(value difference.points)")"
 like "which the text says" \
-    "*difference  21.4 points of the mean of 2 tasks can be shown with 12 items, paired with full*80 % power, 5 % level*25.0 points, assumed*" \
+    "*difference  21.4 points of the mean of 2 tasks can be shown with 12 items (80 % power, 5 % level)*paired with full*25.0 points, assumed*" \
     "$(cat out)"
 is "no line is longer than 100 columns" 0 "$(awk 'length > 100' out | wc -l)"
 
@@ -83,7 +83,7 @@ is "12 answers say how long they get" 12 "$(value tokens.stored_answers)"
 is "which is shorter than at most" 1 "$(($(value tokens.decode) < $(value tokens.decode_most)))"
 like "as the text says" "*about * to decode, as long as 12 stored answers; at most *" "$(cat out)"
 is "8 items of a class give its rates, 4 of the other are too few" "8|1" "$(value time.stored_items)|$(value time.measured_classes)"
-like "as the text says" "*(rates of 8 stored items and others measured just now)*" "$(cat out)"
+like "as the text says" "* rates of 8 stored items and others measured just now*" "$(cat out)"
 is "2 common items are too few for a deviation" 0 "$(value difference.stored_pairs)"
 is "a plan leaves the database as it was" "$before" "$(sqlite3 half.db .dump | sha256sum)"
 
@@ -102,9 +102,9 @@ want=$(sqlite3 half.db "WITH d AS (SELECT a.setting AS setting, a.score - b.scor
     SELECT printf('%.3f', sqrt((625 + (SELECT sum((d - m) * (d - m)) / 14 FROM d JOIN
         (SELECT setting, avg(d) AS m FROM d GROUP BY setting) USING (setting))) / 2))")
 is "the deviation is that around each setting's mean difference to full" "$want" "$(printf %.3f "$(value difference.sd)")"
-like "as the text says" "*from 16 stored pairs, 1 task assumed)*" "$(cat out)"
+like "as the text says" "*from 16 stored pairs, 1 task assumed*" "$(cat out)"
 is "all 36 items give rates" "36|0" "$(value time.stored_items)|$(value time.measured_classes)"
-like "as the text says" "*(rates of 36 stored items)*" "$(cat out)"
+like "as the text says" "* rates of 36 stored items*" "$(cat out)"
 sqlite3 half.db "UPDATE build SET identity = identity || 'x', host = 'elsewhere'"
 plan half.db --set samples=5 --set tasks.1.samples=16
 is "items of another machine give none" "0|2" "$(value time.stored_items)|$(value time.measured_classes)"
