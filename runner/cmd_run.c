@@ -11,7 +11,8 @@
     "  --model-dir DIR  the folder of its checkpoint\n"                                            \
     "  --limit N        at most N samples of each task\n"                                          \
     "  --threads N      threads in all (one for each processor)\n"                                 \
-    "  --workers N      processes that share the work and the threads (one for 4 threads)\n"       \
+    "  --workers N      processes that share the work and the threads (one a thread; for models\n" \
+    "                   of 256 MiB and more one for 8 threads; as memory and work allow)\n"        \
     "  --memory SIZE    for caches and prompts of all workers, 8G or 500M (80 % of what is "       \
     "free)\n"                                                                                      \
     "  --kernels NAME   plain, avx2, avx512, avx512vbmi (the best that runs here)\n"               \
@@ -38,7 +39,13 @@ const struct command cmd_run = {
 const struct command cmd_plan = {
     .name = "plan",
     .summary = "what a run would do, and how much of it is done",
-    .usage = "plan CONFIG.json [flags]\n\n" RUN_FLAGS "  --json           for programs\n",
+    .usage =
+        "plan CONFIG.json [flags]\n\n" RUN_FLAGS
+        "  --retry          as if failed items were to be run again\n"
+        "  --json           for programs\n\n"
+        "Prompts and tokens that are left, time from rates of this machine (stored, or measured\n"
+        "now), memory, and the smallest difference in score that the items can show. Nothing is\n"
+        "stored.",
     .run = plan,
 };
 

@@ -15,12 +15,12 @@
 #include "harness/base/clock.h"
 #include "harness/base/log.h"
 #include "harness/base/mem.h"
+#include "runner/crew_pack.h"
 #include "runner/crew_progress.h"
 #include "runner/worker.h"
 
 /* Workers that die one after the other without anything finished in between: something is wrong. */
 enum { DEATHS_MAX = 5 };
-static const double memory_share = 0.8; // of what is free
 
 static volatile sig_atomic_t stop_asked;
 
@@ -47,11 +47,11 @@ struct member {
 
 struct crew {
     struct plan *plan;
-    struct store *store;   // NULL while it is closed, see want_store
-    struct crew_options o; // with nothing left to choose
+    struct store *store; // NULL while it is closed, see want_store
+    struct crew_options o;
     struct crew_result *result;
     struct crew_progress progress;
-    struct member *members; // [o.workers]
+    struct member *members; // [o.size.workers]
     int alive, deaths;      // deaths: since something was last finished
     int news[2];
     bool told_stop;
@@ -60,7 +60,7 @@ struct crew {
 
 static void tell_workers(struct crew *c, int number)
 {
-    for (int i = 0; i < c->o.workers; i++)
+    for (int i = 0; i < c->o.size.workers; i++)
         if (c->members[i].pid)
             kill(c->members[i].pid, number);
 }
@@ -123,8 +123,8 @@ static _Noreturn void be_worker(struct crew *c, int place, pid_t parent)
         .plan = c->plan,
         .db = c->o.db,
         .place = place,
-        .threads = c->o.threads / c->o.workers > 0 ? c->o.threads / c->o.workers : 1,
-        .memory = c->o.memory / (size_t)c->o.workers,
+        .threads = crew_size_threads_each(&c->o.size),
+        .memory = c->o.size.memory / (size_t)c->o.size.workers,
         .news = c->news[1],
     };
     _exit(worker_run(&w));
@@ -151,7 +151,7 @@ static int start_worker(struct crew *c, int place, struct err *e)
 /* Groups that are ready, counted up to what matters here. */
 static int start_workers(struct crew *c, int most, struct err *e)
 {
-    for (int i = 0; i < c->o.workers && c->alive < most; i++)
+    for (int i = 0; i < c->o.size.workers && c->alive < most; i++)
         if (!c->members[i].pid && start_worker(c, i, e))
             return -1;
     return 0;
@@ -200,7 +200,7 @@ static int reap(struct crew *c, pid_t pid, int status, const struct rusage *use,
 {
     size_t peak = (size_t)use->ru_maxrss * 1024;
     c->result->peak = peak > c->result->peak ? peak : c->result->peak;
-    for (int i = 0; i < c->o.workers; i++) {
+    for (int i = 0; i < c->o.size.workers; i++) {
         if (c->members[i].pid != pid)
             continue;
         c->members[i].pid = 0;
@@ -273,34 +273,18 @@ static int run_all(struct crew *c, struct err *e)
         struct store_counts n;
         if (want_store(c, e) || store_count(c->store, c->plan->experiment, &n, e))
             return -1;
-        int most = n.ready < c->o.workers ? (int)n.ready : c->o.workers;
+        int most = n.ready < c->o.size.workers ? (int)n.ready : c->o.size.workers;
         if (start_workers(c, most, e) || watch(c, e))
             return -1;
     }
     return rc;
 }
 
-/* A worker's threads share its prompts and caches; more workers take more memory. */
-static int default_workers(int threads)
-{
-    enum { THREADS_EACH = 4 };
-    return threads > THREADS_EACH ? threads / THREADS_EACH : 1;
-}
-
-static void choose(struct crew *c, const struct crew_options *o)
-{
-    c->o = *o;
-    c->o.threads = o->threads ? o->threads : (int)sysconf(_SC_NPROCESSORS_ONLN);
-    c->o.workers = o->workers ? o->workers : default_workers(c->o.threads);
-    if (!o->memory)
-        c->o.memory = (size_t)((double)mem_available() * memory_share);
-}
-
 static void end_crew(struct crew *c)
 {
     int status;
     tell_workers(c, SIGTERM); // after an error: the others end, too
-    for (int i = 0; i < c->o.workers; i++)
+    for (int i = 0; i < c->o.size.workers; i++)
         if (c->members[i].pid)
             waitpid(c->members[i].pid, &status, 0);
     close(c->news[0]);
@@ -320,16 +304,17 @@ static bool something_left(struct crew *c)
 
 int crew_run(struct plan *p, const struct crew_options *o, struct crew_result *out, struct err *e)
 {
-    struct crew c = {.plan = p, .result = out};
+    struct crew c = {.plan = p, .o = *o, .result = out};
     double start = clock_seconds();
     *out = (struct crew_result){0};
-    choose(&c, o);
     if (want_store(&c, e) || store_reclaim(c.store, false, NULL, e) ||
-        crew_progress_open(&c.progress, p, c.store, e) || news_open(c.news, e)) {
+        crew_progress_open(&c.progress, p, c.store, e) ||
+        (o->size.workers > 1 && crew_pack(p, c.store, o->size.threads, e)) ||
+        news_open(c.news, e)) {
         leave_store(&c);
         return -1;
     }
-    c.members = xcalloc((size_t)c.o.workers, sizeof *c.members);
+    c.members = xcalloc((size_t)c.o.size.workers, sizeof *c.members);
     stop_asked = 0;
     catch_signals(true);
     int rc = run_all(&c, e);

@@ -2,7 +2,8 @@
  * The processes that work on a plan: workers are forked, watched, replaced when they die; their
  * news become progress and totals.
  *
- * The weights are mapped before and shared. A worker that is killed costs what it was at: its jobs
+ * The weights are mapped before and shared, and so are those of few bits, which are packed before
+ * the workers are forked. A worker that is killed costs what it was at: its jobs
  * are ready again, and another worker takes its place. One that crashes (a signal that says so)
  * leaves a mark on its jobs: they are tried once more, each group alone, and fail when that crashes
  * too. Where another program works on the same jobs, the crew waits for it, and takes over when it
@@ -14,12 +15,12 @@
 #ifndef KVLAB_CREW_H
 #define KVLAB_CREW_H
 
+#include "runner/crew_size.h"
 #include "runner/plan.h"
 
 struct crew_options {
     const char *db;
-    int workers, threads; // 0: as fits the machine; threads in all
-    size_t memory;        // bytes for caches and prompts of all workers; 0: most of what is free
+    struct crew_size size; // with nothing left to choose
 };
 
 struct crew_result {

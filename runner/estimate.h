@@ -7,6 +7,13 @@
 
 #include "runner/plan.h"
 
+/* Of one token: products with the weights, attention for each token that it attends to, and what
+ * a setting's cache takes of it when a prompt has been read. */
+struct estimate_token {
+    double weights, attend, keep;
+};
+struct estimate_token estimate_token(const struct model *m);
+
 double estimate_prefill(const struct model *m, int n_prompt);
 /* A sequence to its longest answer. */
 double estimate_decode(const struct model *m, int n_prompt, int max_new);

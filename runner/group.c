@@ -96,22 +96,32 @@ static int room_of(const struct group *g)
     return (int)g->prompt.ids.n + g->rules.max_new;
 }
 
-size_t group_cache_bytes(const struct group *g, int setting)
+size_t group_cache_need(const struct model *m, const struct exp_setting *s, int room)
 {
-    return kv_cache_bytes(&g->settings[setting]->chain, model_shape(g->model),
-                          model_engine(g->model), room_of(g));
+    return kv_cache_bytes(&s->chain, model_shape(m), model_engine(m), room);
 }
 
 /* One layer's rows, a copy for each thread, and the activations. */
+size_t group_need(const struct model *m, int threads, size_t prompt_tokens, size_t caches)
+{
+    const struct kv_shape *s = model_shape(m);
+    size_t row = (size_t)s->n_kv_heads * (size_t)s->head_dim * 2 * sizeof(float);
+    return caches + prompt_tokens * row * (size_t)(1 + threads) +
+           prompt_tokens * (size_t)model_get_config(m)->hidden * sizeof(float);
+}
+
+size_t group_cache_bytes(const struct group *g, int setting)
+{
+    return group_cache_need(g->model, g->settings[setting], room_of(g));
+}
+
 size_t group_bytes(const struct group *g, int n)
 {
-    const struct kv_shape *s = model_shape(g->model);
-    size_t tokens = g->prompt.ids.n, sum = 0;
-    size_t row = (size_t)s->n_kv_heads * (size_t)s->head_dim * 2 * sizeof(float);
+    size_t caches = 0;
     for (int i = 0; i < n; i++)
-        sum += group_cache_bytes(g, i);
-    sum += tokens * row * (size_t)(1 + pool_threads(model_engine(g->model)->pool));
-    return sum + tokens * (size_t)model_get_config(g->model)->hidden * sizeof(float);
+        caches += group_cache_bytes(g, i);
+    return group_need(g->model, pool_threads(model_engine(g->model)->pool), g->prompt.ids.n,
+                      caches);
 }
 
 static void open_sequences(struct group *g, struct kv_cache **caches)

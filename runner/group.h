@@ -31,6 +31,12 @@ void group_free(struct group *g); // NULL is fine
 /* The prompt's ids and when answers end. ERR_ITEM: this sample cannot be asked so. */
 int group_prompt(struct group *g, struct err *e);
 
+/* Bytes that a worker of so many threads takes to read a prompt: the caches of its settings
+ * (group_cache_need, summed), and beside them one layer's rows and the activations. */
+size_t group_need(const struct model *m, int threads, size_t prompt_tokens, size_t caches);
+/* room: tokens of prompt and answer. */
+size_t group_cache_need(const struct model *m, const struct exp_setting *s, int room);
+
 /* Bytes to read the prompt for the first n settings, and of what stays: their caches. */
 size_t group_bytes(const struct group *g, int n);
 size_t group_cache_bytes(const struct group *g, int setting);

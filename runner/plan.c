@@ -171,22 +171,17 @@ static int put_all(struct plan *p, struct store *s, int threads, struct err *e)
     return rc;
 }
 
-int plan_store(struct plan *p, struct store *s, int threads, struct err *e)
+int plan_try(struct plan *p, struct store *s, int threads, struct err *e)
 {
     if (plan_identify(p, e) || store_begin(s, e))
         return -1;
-    if (put_all(p, s, threads, e)) {
-        store_rollback(s);
-        return -1;
-    }
-    return store_commit(s, e);
+    if (!put_all(p, s, threads, e))
+        return 0;
+    store_rollback(s);
+    return -1;
 }
 
-int plan_try(struct plan *p, struct store *s, int threads, struct store_counts *out, struct err *e)
+int plan_store(struct plan *p, struct store *s, int threads, struct err *e)
 {
-    if (plan_identify(p, e) || store_begin(s, e))
-        return -1;
-    int rc = put_all(p, s, threads, e) || store_count(s, p->experiment, out, e) ? -1 : 0;
-    store_rollback(s);
-    return rc;
+    return plan_try(p, s, threads, e) ? -1 : store_commit(s, e);
 }

@@ -62,9 +62,9 @@ int plan_identify(struct plan *p, struct err *e);
 /* All rows in one transaction. threads: of the build's row. */
 int plan_store(struct plan *p, struct store *s, int threads, struct err *e);
 
-/* What plan_store would find: the counts of the experiment's jobs with the new ones ready. Nothing
- * is stored. */
-int plan_try(struct plan *p, struct store *s, int threads, struct store_counts *out, struct err *e);
+/* The same, but left in its transaction, for a look: store_rollback takes it back. Others cannot
+ * write meanwhile. */
+int plan_try(struct plan *p, struct store *s, int threads, struct err *e);
 
 /* Threads of all models, see model_set_threads. */
 void plan_set_threads(struct plan *p, int threads);
@@ -75,6 +75,7 @@ const struct plan_variant *plan_find_variant(const struct plan *p, int64_t model
 
 /* What will run, for a person: models, protocols, settings, tasks, items, prefill classes. */
 void plan_describe(const struct plan *p, struct buf *out);
-void plan_describe_json(const struct plan *p, const struct store_counts *counts, struct buf *out);
+/* Members of an object, a comma after each; all but the configuration. */
+void plan_describe_json(const struct plan *p, struct buf *out);
 
 #endif

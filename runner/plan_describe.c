@@ -104,18 +104,11 @@ void plan_describe(const struct plan *p, struct buf *out)
     put_items(p, out);
 }
 
-void plan_describe_json(const struct plan *p, const struct store_counts *counts, struct buf *out)
+void plan_describe_json(const struct plan *p, struct buf *out)
 {
     const struct experiment *x = p->x;
-    buf_printf(out, "{\"items\":%lld,\"prefill_classes\":%d,\"settings\":%d,\"tasks\":%d,",
+    buf_printf(out, "\"items\":%lld,\"prefill_classes\":%d,\"settings\":%d,\"tasks\":%d,",
                (long long)p->jobs, p->n_classes, x->n_settings, x->n_tasks);
     buf_printf(out, "\"models\":%d,\"protocols\":%d,\"samples\":%lld,", x->n_models,
                x->n_variants / x->n_models, (long long)samples_of(p));
-    buf_printf(out,
-               "\"in_database\":{\"ready\":%lld,\"running\":%lld,\"done\":%lld,\"failed\":%lld},",
-               (long long)counts->ready, (long long)counts->running, (long long)counts->done,
-               (long long)counts->failed);
-    buf_str(out, "\"configuration\":");
-    buf_text(out, text_buf(&x->canonical));
-    buf_str(out, "}\n");
 }

@@ -9,6 +9,7 @@
 #include "harness/base/log.h"
 #include "harness/base/mem.h"
 #include "reports/report.h"
+#include "runner/forecast.h"
 #include "runner/terminal.h"
 
 enum { EXIT_INTERRUPTED = 130 };
@@ -17,6 +18,7 @@ struct session {
     const struct session_options *o;
     struct experiment x;
     struct plan plan;
+    struct forecast *forecast; // owned
     struct store *store;
     struct crew_result result;
 };
@@ -27,30 +29,60 @@ int session_threads(int asked)
     return n < 1 ? 1 : (int)n;
 }
 
-/* What would run, and how much of it is in the database: planned there, then taken back. */
+static void put_json(const struct session *s, struct buf *out)
+{
+    const struct store_counts *c = &s->forecast->counts;
+    buf_char(out, '{');
+    plan_describe_json(&s->plan, out);
+    buf_printf(
+        out, "\"in_database\":{\"ready\":%lld,\"running\":%lld,\"done\":%lld,\"failed\":%lld},",
+        (long long)c->ready, (long long)c->running, (long long)c->done, (long long)c->failed);
+    forecast_describe_json(s->forecast, out);
+    buf_str(out, "\"configuration\":");
+    buf_text(out, text_buf(&s->x.canonical));
+    buf_str(out, "}\n");
+}
+
+static void put_text(const struct session *s, struct buf *out)
+{
+    const struct store_counts *c = &s->forecast->counts;
+    plan_describe(&s->plan, out);
+    buf_printf(out, "in %s: %lld done, %lld failed, %lld to do\n", s->o->db, (long long)c->done,
+               (long long)c->failed, (long long)(c->ready + c->running));
+    forecast_describe(s->forecast, out);
+}
+
+/* Planned in the database, where there is one, looked at, and taken back. */
+static int look(struct session *s, struct err *e)
+{
+    if (!file_exists(s->o->db))
+        return forecast_open(s->forecast, &s->plan, NULL, s->o->retry, e);
+    if (store_open(s->o->db, STORE_READWRITE, &s->store, e) ||
+        plan_try(&s->plan, s->store, session_threads(s->o->threads), e))
+        return -1;
+    int rc = forecast_open(s->forecast, &s->plan, s->store, s->o->retry, e);
+    store_rollback(s->store);
+    return rc;
+}
+
+static struct crew_size size_asked(const struct session *s)
+{
+    return (struct crew_size){s->o->workers, session_threads(s->o->threads), s->o->memory};
+}
+
+/* What would run, how much of it is in the database, and what the rest takes. */
 static int describe(struct session *s, struct err *e)
 {
-    struct store_counts counts = {0};
+    struct crew_size asked = size_asked(s);
     struct buf b;
-    int rc = 0;
-    if (file_exists(s->o->db)) {
-        rc = store_open(s->o->db, STORE_READWRITE, &s->store, e);
-        if (!rc)
-            rc = plan_try(&s->plan, s->store, session_threads(s->o->threads), &counts, e);
-    } else {
-        counts.ready = s->plan.jobs;
-    }
-    if (rc)
-        return rc;
+    if (look(s, e))
+        return -1;
+    forecast_make(s->forecast, &asked, true);
     buf_init(&b);
-    if (s->o->json) {
-        plan_describe_json(&s->plan, &counts, &b);
-    } else {
-        plan_describe(&s->plan, &b);
-        buf_printf(&b, "in %s: %lld done, %lld failed, %lld to do\n", s->o->db,
-                   (long long)counts.done, (long long)counts.failed,
-                   (long long)(counts.ready + counts.running));
-    }
+    if (s->o->json)
+        put_json(s, &b);
+    else
+        put_text(s, &b);
     fputs(b.s, stdout);
     buf_release(&b);
     return 0;
@@ -70,22 +102,31 @@ static int print_table(struct session *s, struct err *e)
     return rc;
 }
 
-static int work(struct session *s, struct err *e)
+static void say_what_runs(const struct session *s)
 {
     struct buf b;
+    buf_init(&b);
+    plan_describe(&s->plan, &b);
+    forecast_describe(s->forecast, &b);
+    log_note("%sdatabase    %s, %lld of %lld items are new", b.s, s->o->db,
+             (long long)s->plan.planned_now, (long long)s->plan.jobs);
+    buf_release(&b);
+}
+
+static int work(struct session *s, struct err *e)
+{
     char span[32];
-    struct crew_options crew = {s->o->db, s->o->workers, session_threads(s->o->threads),
-                                s->o->memory};
+    struct crew_size asked = size_asked(s);
     if (store_open(s->o->db, STORE_CREATE, &s->store, e) ||
         plan_store(&s->plan, s->store, session_threads(s->o->threads), e))
         return -1;
     if (s->o->retry && store_retry(s->store, s->plan.experiment, NULL, e))
         return -1;
-    buf_init(&b);
-    plan_describe(&s->plan, &b);
-    log_note("%sdatabase    %s, %lld of %lld items are new", b.s, s->o->db,
-             (long long)s->plan.planned_now, (long long)s->plan.jobs);
-    buf_release(&b);
+    if (forecast_open(s->forecast, &s->plan, s->store, false, e))
+        return -1;
+    forecast_make(s->forecast, &asked, log_get_level() > LOG_QUIET);
+    say_what_runs(s);
+    struct crew_options crew = {s->o->db, s->forecast->size};
     const struct crew_result *r = &s->result;
     store_close(s->store); // before workers are forked
     s->store = NULL;
@@ -136,10 +177,13 @@ int session_run(const struct session_options *o)
     struct err e;
     int code;
     s->o = o;
+    s->forecast = xcalloc(1, sizeof *s->forecast);
     if (carry_out(s, &e))
         code = log_failure(&e);
     else
         code = o->dry_run ? 0 : exit_code(s, &e);
+    forecast_close(s->forecast);
+    free(s->forecast);
     store_close(s->store);
     plan_close(&s->plan);
     experiment_release(&s->x);
