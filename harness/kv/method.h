@@ -46,7 +46,8 @@ struct kv_method {
     size_t (*scratch_size)(const void *opt, const struct kv_shape *shape, int cap);
 
     /* KV_APPEND: what it does as text, and one new row of all KV heads, flattened. record:
-     * record_size() bytes (or NULL) that the codec of the same method gets with the row. */
+     * record_size() bytes (or NULL) that the codec of the same method gets with the row. Rows of a
+     * prompt come at the same time; the part has neither state nor scratch there. */
     void (*class_key)(const void *opt, struct buf *out);
     size_t (*record_size)(const void *opt, const struct kv_shape *shape);
     void (*append)(const struct kv_part *part, float *k, float *v, void *record);

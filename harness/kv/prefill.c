@@ -10,6 +10,7 @@
 #include "harness/tensor/gemm.h"
 
 enum { QUERY_BLOCK = 64 }; // queries of one product: [64][n] scores a thread, never [n][n]
+enum { PUSH_ROWS = 32 };   // rows that a thread takes at a time
 
 /* One thing to observe in one layer, shared by all chains that ask for it with the same key. */
 struct observer {
@@ -97,10 +98,7 @@ static void open_append(struct kv_prefill *p, const struct kv_chain *c)
     if (!p->append)
         return;
     const void *opt = c->links[c->owner[KV_APPEND]].opt;
-    size_t scratch =
-        p->append->scratch_size ? p->append->scratch_size(opt, &p->shape, p->n_prompt) : 0;
-    p->append_part =
-        (struct kv_part){opt, p->shape, 0, p->engine.kernels, NULL, xcalloc(1, scratch), NULL};
+    p->append_part = (struct kv_part){opt, p->shape, 0, p->engine.kernels, NULL, NULL, NULL};
     p->record_size = p->append->record_size ? p->append->record_size(opt, &p->shape) : 0;
     p->records = mem_aligned(mem_size(p->record_size, (size_t)p->n_prompt));
 }
@@ -164,7 +162,6 @@ void kv_prefill_free(struct kv_prefill *p)
     free(p->scores);
     free(p->seen);
     free(p->scratch);
-    free(p->append_part.scratch);
     free(p->records);
     free(p);
 }
@@ -255,17 +252,42 @@ static void attend_unseen(void *arg, int item, int worker)
     attend_block(j, item / blocks, item % blocks * QUERY_BLOCK, worker);
 }
 
+/* New rows of K and V, and where they go. */
+struct arrival {
+    struct kv_prefill *p;
+    float *k, *v; // [n][n_kv_heads * head_dim]
+    int n;
+};
+
+static void push_row(const struct kv_prefill *p, float *k, float *v, int t)
+{
+    int d = p->shape.head_dim;
+    size_t bytes = (size_t)d * sizeof(float);
+    if (p->append)
+        p->append->append(&p->append_part, k, v,
+                          p->record_size ? p->records + (size_t)t * p->record_size : NULL);
+    for (int h = 0; h < p->shape.n_kv_heads; h++) {
+        memcpy(kv_rows_k(&p->rows, d, h, t), k + h * d, bytes);
+        memcpy(kv_rows_v(&p->rows, d, h, t), v + h * d, bytes);
+    }
+}
+
+static void push_some(void *arg, int item, int worker)
+{
+    const struct arrival *a = arg;
+    size_t width = (size_t)a->p->shape.n_kv_heads * (size_t)a->p->shape.head_dim;
+    int end = (item + 1) * PUSH_ROWS < a->n ? (item + 1) * PUSH_ROWS : a->n;
+    (void)worker;
+    for (int i = item * PUSH_ROWS; i < end; i++)
+        push_row(a->p, a->k + (size_t)i * width, a->v + (size_t)i * width, a->p->rows.n + i);
+}
+
 static void push_rows(struct kv_prefill *p, float *k, float *v, int n)
 {
-    size_t width = (size_t)p->shape.n_kv_heads * (size_t)p->shape.head_dim;
+    struct arrival a = {p, k, v, n};
     assert(p->layer < p->shape.n_layers && p->rows.n + n <= p->n_prompt);
-    for (size_t i = 0; i < (size_t)n; i++) {
-        struct kv_rows row = kv_rows_one(k + i * width, v + i * width);
-        void *record = p->record_size ? p->records + (size_t)p->rows.n * p->record_size : NULL;
-        if (p->append)
-            p->append->append(&p->append_part, row.k, row.v, record);
-        kv_rows_push(&p->rows, &p->shape, &row, 0, 1);
-    }
+    pool_run(p->engine.pool, (n + PUSH_ROWS - 1) / PUSH_ROWS, push_some, &a);
+    p->rows.n += n;
 }
 
 /* Panels of a KV head that rows have come for. */

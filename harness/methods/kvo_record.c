@@ -11,6 +11,16 @@ static bool packs(const struct kvo_quant *q)
     return q->bits < KVO_BITS_OFF;
 }
 
+bool kvo_scores_packed(const struct kvo_format *f)
+{
+    return packs(&f->key);
+}
+
+bool kvo_mixes_packed(const struct kvo_format *f)
+{
+    return packs(&f->value);
+}
+
 /* ---- sizes ---- */
 
 /* The value_group nearest below that fits with the chunk. */
@@ -344,43 +354,83 @@ static uint64_t padding(const struct kvo_format *f, size_t bits)
     return bytes_of(f, bits) * 8 - bits;
 }
 
-void kvo_keys_get(const struct kvo_format *f, const struct kernels *kn, const uint8_t *block,
-                  int chunk, float *out, float *scratch, struct kvo_bits *read)
+/* Where a chunk's keys but the salient one are, and their pairs as floats: scratch [2][pairs]. */
+struct key_rows {
+    struct code_rows rows;
+    struct code_pairs pairs;
+};
+
+static struct key_rows key_rows(const struct kvo_format *f, const struct kernels *kn,
+                                const uint8_t *block, int chunk, float *scratch)
 {
     const uint8_t *record = chunk_record(f, block, chunk), *masks = record + f->key_pairs_size;
     const uint8_t *codes = masks + f->key_masks_size;
-    int d = f->d, others = f->key.chunk - 1, pairs = others * (d / f->key.group);
+    int others = f->key.chunk - 1, pairs = others * (f->d / f->key.group);
     size_t mask = mask_size(f, &f->key);
-    read->index += f->index_size / (size_t)f->chunks * 8;
-    if (!packs(&f->key)) {
-        get_numbers(out + d, kn, codes, others * d, f->key.half_numbers);
-        for (int i = 1; i <= others; i++)
-            kn->add(out + i * d, out, d);
-        read->keys += f->key_codes_size * 8;
-        return;
-    }
-    struct code_rows rows = {.first = {codes, 0, mask ? masks : NULL, f->key.bits,
-                                       kvo_lowest(f->key.bits, f->key.symmetric)},
-                             .n = others,
-                             .mask_stride = mask,
-                             .scales_per_row = d / f->key.group};
     get_numbers(scratch, kn, record, 2 * pairs, f->key.half_pairs);
-    struct code_pairs p = {scratch, scratch + pairs, f->key.group};
-    size_t bits = kn->unpack_rows(out + d, &rows, &p, out, d);
+    return (struct key_rows){
+        .rows = {.first = {codes, 0, mask ? masks : NULL, f->key.bits,
+                           kvo_lowest(f->key.bits, f->key.symmetric)},
+                 .n = others,
+                 .mask_stride = mask,
+                 .scales_per_row = f->d / f->key.group},
+        .pairs = {scratch, scratch + pairs, f->key.group},
+    };
+}
+
+/* Codes of so many bits, and what lies beside them. */
+static void count_keys(const struct kvo_format *f, size_t bits, struct kvo_bits *read)
+{
+    read->index += f->index_size / (size_t)f->chunks * 8;
     read->keys += bits;
     read->pairs += f->key_pairs_size * 8;
     read->masks += f->key_masks_size * 8;
     read->index += padding(f, bits);
 }
 
-/* Scales, offsets and the salient tokens' scales of one group: scratch [3][d]. */
+/* 16 bits: the differences as they are. */
+static void get_key_numbers(const struct kvo_format *f, const struct kernels *kn,
+                            const uint8_t *block, int chunk, float *out)
+{
+    int d = f->d, others = f->key.chunk - 1;
+    get_numbers(out + d, kn, chunk_record(f, block, chunk), others * d, f->key.half_numbers);
+    for (int i = 1; i <= others; i++)
+        kn->add(out + i * d, out, d);
+}
+
+void kvo_keys_get(const struct kvo_format *f, const struct kernels *kn, const uint8_t *block,
+                  int chunk, float *out, float *scratch, struct kvo_bits *read)
+{
+    if (!packs(&f->key)) {
+        get_key_numbers(f, kn, block, chunk, out);
+        read->index += f->index_size / (size_t)f->chunks * 8;
+        read->keys += f->key_codes_size * 8;
+        return;
+    }
+    struct key_rows k = key_rows(f, kn, block, chunk, scratch);
+    count_keys(f, kn->unpack_rows(out + f->d, &k.rows, &k.pairs, out, f->d), read);
+}
+
+void kvo_keys_score(const struct kvo_format *f, const struct kernels *kn, const uint8_t *block,
+                    int chunk, const float *base, const float *q, float divisor, float *out,
+                    float *scratch, struct kvo_bits *read)
+{
+    assert(kvo_scores_packed(f));
+    struct key_rows k = key_rows(f, kn, block, chunk, scratch);
+    count_keys(f, kn->scores_codes(out, q, &k.rows, &k.pairs, base, f->d, divisor), read);
+}
+
+/* Scales, offsets and the salient tokens' scales of one group, unless they are there. */
 static void get_value_pairs(const struct kvo_format *f, const struct kernels *kn,
-                            const uint8_t *block, int group, float *scratch)
+                            const uint8_t *block, int group, struct kvo_value_room *room)
 {
     size_t each = f->pairs_size / (size_t)f->groups;
-    get_numbers(scratch, kn, block + f->index_size + (size_t)group * each, 2 * f->d,
-                f->value.half_pairs);
-    kvo_base_scales(scratch + 2 * f->d, scratch, f->d, &f->value);
+    const uint8_t *from = block + f->index_size + (size_t)group * each;
+    if (room->from == from)
+        return;
+    room->from = from;
+    get_numbers(room->pairs, kn, from, 2 * f->d, f->value.half_pairs);
+    kvo_base_scales(room->pairs + 2 * f->d, room->pairs, f->d, &f->value);
 }
 
 /* Rows from `row` on, below `end`, that are coded alike: a salient one, or those up to the next.
@@ -401,35 +451,52 @@ static struct code_rows value_rows(const struct kvo_format *f, bool salient, int
     };
 }
 
-void kvo_values_get(const struct kvo_format *f, const struct kernels *kn, const uint8_t *block,
-                    int chunk, float *out, float *scratch, struct kvo_bits *read)
+/* The rows of a chunk one kind after the other: decoded, or with weights w added to out [d]. */
+static void pass_values(const struct kvo_format *f, const struct kernels *kn, const uint8_t *block,
+                        int chunk, const float *w, float *out, struct kvo_value_room *room,
+                        struct kvo_bits *read)
 {
-    int d = f->d, c = f->key.chunk, first = chunk * c, group = -1;
+    int d = f->d, c = f->key.chunk, first = chunk * c;
     const uint8_t *record =
         chunk_record(f, block, chunk) + f->key_pairs_size + f->key_masks_size + f->key_codes_size;
-    if (!packs(&f->value)) {
-        get_numbers(out, kn, record, c * d, f->value.half_numbers);
-        read->values += (size_t)(c * d * number_size(&f->value)) * 8;
-        return;
-    }
     size_t mask = mask_size(f, &f->value), bit = 0;
     const uint8_t *codes = record + (size_t)masked(f, first, c) * mask;
-    for (int n, row = first; row < first + c; row += n, out += n * d) {
-        if (row / f->value.group != group) {
-            group = row / f->value.group;
-            get_value_pairs(f, kn, block, group, scratch);
-        }
+    for (int n, row = first; row < first + c; row += n) {
+        get_value_pairs(f, kn, block, row / f->value.group, room);
         n = run_of(f, row, first + c);
         bool salient = row % f->value.chunk == 0;
         struct code_rows rows = value_rows(f, salient, n);
-        struct code_pairs p = {salient ? scratch + 2 * d : scratch, scratch + d, 1};
+        struct code_pairs p = {salient ? room->pairs + 2 * d : room->pairs, room->pairs + d, 1};
         rows.first.codes = codes, rows.first.bit = bit;
         rows.first.mask = rows.mask_stride ? record : NULL;
-        bit += kn->unpack_rows(out, &rows, &p, NULL, d);
+        bit += w ? kn->mix_codes(out, w + (row - first), &rows, &p, d)
+                 : kn->unpack_rows(out + (row - first) * d, &rows, &p, NULL, d);
         record += (size_t)n * rows.mask_stride;
     }
     read->values += bit;
     size_t masks = (size_t)masked(f, first, c) * mask * 8;
     read->masks += masks;
     read->index += padding(f, masks + bit);
+}
+
+void kvo_values_get(const struct kvo_format *f, const struct kernels *kn, const uint8_t *block,
+                    int chunk, float *out, float *scratch, struct kvo_bits *read)
+{
+    struct kvo_value_room room = {scratch, NULL};
+    if (packs(&f->value)) {
+        pass_values(f, kn, block, chunk, NULL, out, &room, read);
+        return;
+    }
+    const uint8_t *numbers =
+        chunk_record(f, block, chunk) + f->key_pairs_size + f->key_masks_size + f->key_codes_size;
+    get_numbers(out, kn, numbers, f->key.chunk * f->d, f->value.half_numbers);
+    read->values += (size_t)(f->key.chunk * f->d * number_size(&f->value)) * 8;
+}
+
+void kvo_values_mix(const struct kvo_format *f, const struct kernels *kn, const uint8_t *block,
+                    int chunk, const float *w, float *out, struct kvo_value_room *room,
+                    struct kvo_bits *read)
+{
+    assert(kvo_mixes_packed(f));
+    pass_values(f, kn, block, chunk, w, out, room, read);
 }

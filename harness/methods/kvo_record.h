@@ -61,6 +61,24 @@ void kvo_values_get(const struct kvo_format *f, const struct kernels *kn, const 
                     int chunk, float *out, float *scratch, struct kvo_bits *read);
 size_t kvo_scratch_size(const struct kvo_format *f);
 
+/* Products with a chunk where it lies, for one query: bit for bit those of the kernels with the
+ * rows above. Not of 16 bits. Scores of the salient key, `base`, and of the others: out
+ * [key_chunk]; out [d] += w [key_chunk] * values. */
+bool kvo_scores_packed(const struct kvo_format *f);
+bool kvo_mixes_packed(const struct kvo_format *f);
+void kvo_keys_score(const struct kvo_format *f, const struct kernels *kn, const uint8_t *block,
+                    int chunk, const float *base, const float *q, float divisor, float *out,
+                    float *scratch, struct kvo_bits *read);
+
+/* Pairs of the value group that was read last; neighbours in a group find them here. */
+struct kvo_value_room {
+    float *pairs;        // [3][d], in scratch
+    const uint8_t *from; // where they lie; NULL: nothing is here
+};
+void kvo_values_mix(const struct kvo_format *f, const struct kernels *kn, const uint8_t *block,
+                    int chunk, const float *w, float *out, struct kvo_value_room *room,
+                    struct kvo_bits *read);
+
 /* Asks for a chunk's record ahead of its use. */
 void kvo_record_expect(const struct kvo_format *f, const uint8_t *block, int chunk);
 

@@ -300,12 +300,28 @@ static int reaching(int *index, float *near, const float *scores, const float *m
     return count;
 }
 
+/* Are the chosen ones, out [k] of n ascending, better than all others by more than `gap`? */
+static bool apart(const float *scores, int n, const int *out, int k, double gap)
+{
+    float least = INFINITY, next = -INFINITY;
+    for (int i = 0, j = 0; i < n; i++) {
+        if (j < k && out[j] == i) {
+            least = scores[i] < least ? scores[i] : least;
+            j++;
+        } else {
+            next = scores[i] > next ? scores[i] : next;
+        }
+    }
+    return (double)least - (double)next > gap;
+}
+
 /*
  * Let a be a number that k scores of scan_tiles reach, each within `bound` of its float score. Then
  * k float scores reach a - bound, and a key below a - 2 bound is below all of these: it is not
  * among the best k, and no tie. So float scores of the others decide. What k of the tiles' maxima
  * reach is such a number, and cheap; where good keys crowd in few tiles it lets too many pass, and
- * what k of these reach is taken instead.
+ * what k of these reach is taken instead. Where the best k are more than 2 bound above the next,
+ * float scores have the same order, and need not be asked.
  */
 static bool top_of_few(const struct kvo_scan *s, const struct kernels *kn, const float *q,
                        double bound, float *scores, float *max, int n, int k, int *out, float *near,
@@ -319,14 +335,18 @@ static bool top_of_few(const struct kvo_scan *s, const struct kernels *kn, const
         float limit = limit_of(reached_by(near, count, k), bound);
         for (int i = 0; i < count; i++) {
             index[left] = index[i];
-            left += near[i] >= limit;
+            near[left] = near[i];
+            left += near[left] >= limit;
         }
         count = left;
     }
     if (count > 4 * k + 64)
         return false;
-    scores_of(s, kn, q, index, count, near);
     topk_indices(out, near, count, k);
+    if (!apart(near, count, out, k, 2 * bound)) {
+        scores_of(s, kn, q, index, count, near);
+        topk_indices(out, near, count, k);
+    }
     for (int i = 0; i < k; i++)
         out[i] = index[out[i]];
     return true;

@@ -169,6 +169,12 @@ static float *tile_of(const struct kvo_store *s, int head)
     return s->tile + (size_t)head * s->tile_size;
 }
 
+/* kvo_scratch_size() behind the chunk. */
+static float *scratch_of(const struct kvo_store *s, int head)
+{
+    return tile_of(s, head) + s->f.key.chunk * s->f.d;
+}
+
 static uint64_t recent_key_bits(const struct kvo_store *s)
 {
     return s->f.base_size * 8;
@@ -381,19 +387,38 @@ void kvo_store_top(void *store, int kv_head, const float *q, int n_q, struct kv_
     count_bases(s, kv_head, kv_meter_scan(&s->meters[kv_head], run.n));
 }
 
-/* Keys of a chunk into the head's tile. fresh: they are read for the first time in this step. */
+/* fresh: they are read for the first time in this step. */
+static void count_keys(struct kvo_store *s, int head, int chunk, bool fresh,
+                       const struct kvo_bits *bits)
+{
+    if (!fresh && !kv_meter_first(&s->meters[head], KV_KEY_SIDE, chunk))
+        return;
+    add_bits(&s->meters[head], bits);
+    count_bases(s, head, kv_meter_base(&s->meters[head], chunk));
+}
+
+/* Keys of a chunk into the head's tile. */
 static const float *chunk_keys(struct kvo_store *s, int head, int chunk, bool fresh)
 {
     float *tile = tile_of(s, head);
     struct kvo_bits bits = {0};
     kvo_scan_key(&s->bases[head], s->part.kernels, chunk, tile);
     kvo_keys_get(&s->f, s->part.kernels, block_at(s, head, chunk / s->f.chunks),
-                 chunk % s->f.chunks, tile, tile + s->f.key.chunk * s->f.d, &bits);
-    if (fresh || kv_meter_first(&s->meters[head], KV_KEY_SIDE, chunk)) {
-        add_bits(&s->meters[head], &bits);
-        count_bases(s, head, kv_meter_base(&s->meters[head], chunk));
-    }
+                 chunk % s->f.chunks, tile, scratch_of(s, head), &bits);
+    count_keys(s, head, chunk, fresh, &bits);
     return tile;
+}
+
+/* A whole chunk for one query. */
+static void chunk_scores(struct kvo_store *s, int head, int chunk, bool fresh, const float *q,
+                         float divisor, float *out)
+{
+    float *base = tile_of(s, head);
+    struct kvo_bits bits = {0};
+    kvo_scan_key(&s->bases[head], s->part.kernels, chunk, base);
+    kvo_keys_score(&s->f, s->part.kernels, block_at(s, head, chunk / s->f.chunks),
+                   chunk % s->f.chunks, base, q, divisor, out, scratch_of(s, head), &bits);
+    count_keys(s, head, chunk, fresh, &bits);
 }
 
 /* The pairs of a value group serve all of its chunks. Fresh chunks come in order. */
@@ -409,17 +434,32 @@ static void count_value_pairs(struct kvo_store *s, int head, int chunk, bool fre
     kv_meter_read(&s->meters[head], KV_PAIRS, first * s->f.pairs_size / (size_t)s->f.groups * 8);
 }
 
+static void count_values(struct kvo_store *s, int head, int chunk, bool fresh,
+                         const struct kvo_bits *bits)
+{
+    if (!fresh && !kv_meter_first(&s->meters[head], KV_VALUE_SIDE, chunk))
+        return;
+    add_bits(&s->meters[head], bits);
+    count_value_pairs(s, head, chunk, fresh);
+}
+
 static const float *chunk_values(struct kvo_store *s, int head, int chunk, bool fresh)
 {
     float *tile = tile_of(s, head);
     struct kvo_bits bits = {0};
     kvo_values_get(&s->f, s->part.kernels, block_at(s, head, chunk / s->f.chunks),
-                   chunk % s->f.chunks, tile, tile + s->f.key.chunk * s->f.d, &bits);
-    if (fresh || kv_meter_first(&s->meters[head], KV_VALUE_SIDE, chunk)) {
-        add_bits(&s->meters[head], &bits);
-        count_value_pairs(s, head, chunk, fresh);
-    }
+                   chunk % s->f.chunks, tile, scratch_of(s, head), &bits);
+    count_values(s, head, chunk, fresh, &bits);
     return tile;
+}
+
+static void chunk_mix(struct kvo_store *s, int head, int chunk, bool fresh, const float *w,
+                      struct kvo_value_room *room, float *out)
+{
+    struct kvo_bits bits = {0};
+    kvo_values_mix(&s->f, s->part.kernels, block_at(s, head, chunk / s->f.chunks),
+                   chunk % s->f.chunks, w, out, room, &bits);
+    count_values(s, head, chunk, fresh, &bits);
 }
 
 static void expect_all(const uint8_t *from, size_t n)
@@ -468,6 +508,10 @@ static void piece_scores(struct kvo_store *s, int head, const float *q, int n_q,
         count_recent(s, head, KV_KEY_SIDE, n_q, t, n, recent_key_bits(s));
         return;
     }
+    if (n_q == 1 && n == c && kvo_scores_packed(&s->f)) {
+        chunk_scores(s, head, t / c, fresh, q, divisor, out);
+        return;
+    }
     const float *keys = chunk_keys(s, head, t / c, fresh) + t % c * d;
     for (int i = 0; i < n_q; i++)
         kn->scores(out + (size_t)i * (size_t)ld, q + i * d, keys, n, d, divisor);
@@ -502,7 +546,7 @@ static void recent_mix(struct kvo_store *s, int head, const float *w, int t, int
 }
 
 static void piece_mix(struct kvo_store *s, int head, const float *w, int ld, int n_q, int t, int n,
-                      bool fresh, float *out)
+                      bool fresh, struct kvo_value_room *room, float *out)
 {
     int c = s->f.key.chunk, d = s->f.d;
     if (t >= s->packed) {
@@ -511,6 +555,11 @@ static void piece_mix(struct kvo_store *s, int head, const float *w, int ld, int
         count_recent(s, head, KV_VALUE_SIDE, n_q, t, n, recent_value_bits(s));
         return;
     }
+    if (n_q == 1 && n == c && kvo_mixes_packed(&s->f)) {
+        chunk_mix(s, head, t / c, fresh, w, room, out);
+        return;
+    }
+    room->from = NULL; // what follows works in the same scratch
     const float *values = chunk_values(s, head, t / c, fresh) + t % c * d;
     for (int i = 0; i < n_q; i++)
         s->part.kernels->mix(out + i * d, w + (size_t)i * (size_t)ld, values, n, d);
@@ -520,12 +569,13 @@ void kvo_store_mix(void *store, int kv_head, const float *w, int ld, int n_q,
                    const struct kv_range *ranges, int n_ranges, float *out)
 {
     struct kvo_store *s = store;
+    struct kvo_value_room room = {scratch_of(s, kv_head), NULL};
     for (int i = 0; i < n_ranges; i++) {
         int end = ranges[i].start + ranges[i].n;
         bool fresh = selected_once(s, n_q, &ranges[i]);
         for (int n, t = ranges[i].start; t < end; t += n, w += n) {
             n = piece_of(s, t, end);
-            piece_mix(s, kv_head, w, ld, n_q, t, n, fresh, out);
+            piece_mix(s, kv_head, w, ld, n_q, t, n, fresh, &room, out);
         }
     }
 }
@@ -543,7 +593,7 @@ static void read_piece(const struct kvo_store *s, int head, int t, int n, float 
     }
     struct kvo_bits ignored = {0};
     const uint8_t *block = block_at(s, head, chunk / s->f.chunks);
-    float *tile = tile_of(s, head), *scratch = tile + c * d;
+    float *tile = tile_of(s, head), *scratch = scratch_of(s, head);
     size_t from = (size_t)(t % c * d), bytes = (size_t)n * (size_t)d * sizeof *k;
     kvo_scan_key(&s->bases[head], kn, chunk, tile);
     kvo_keys_get(&s->f, kn, block, chunk % s->f.chunks, tile, scratch, &ignored);

@@ -77,6 +77,13 @@ struct kernels {
     /* out [rows->n][n]: what unpack makes of each, in order; `pairs` are the first row's. */
     size_t (*unpack_rows)(float *out, const struct code_rows *rows, const struct code_pairs *pairs,
                           const float *base, int n);
+    /* Bit for bit what scores and mix make of the rows of unpack_rows, n <= 4096: of `base` and
+     * then of these, out [1 + rows->n]; and of rows without a base. Both return what unpack_rows
+     * does. */
+    size_t (*scores_codes)(float *out, const float *q, const struct code_rows *rows,
+                           const struct code_pairs *pairs, const float *base, int n, float divisor);
+    size_t (*mix_codes)(float *out, const float *w, const struct code_rows *rows,
+                        const struct code_pairs *pairs, int n);
     /* The way back: codes of 1 to 8 bits, one a byte, of the channels in `mask` (NULL: all), from
      * bit `bit` of `to` on, where zeros are; no byte beyond the last code is touched. Returns how
      * many bits it wrote. */

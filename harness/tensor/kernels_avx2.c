@@ -203,7 +203,7 @@ INLINE void dot_words(ints *sums, const uint8_t *codes, size_t size, const struc
 
 SCAN(scan_tiles, , dot_words)
 
-KERNELS(avx2, unpack, unpack_rows)
+KERNELS(avx2, unpack, unpack_rows, scores_codes, mix_codes)
 #else
 typedef int kernels_avx2_needs_x86_64;
 #endif

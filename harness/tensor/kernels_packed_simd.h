@@ -346,6 +346,19 @@ static inline size_t unpack_rows(float *out, const struct code_rows *rows,
     return unpack_each(unpack, out, rows, pairs, base, n);
 }
 
+static inline size_t scores_codes(float *out, const float *q, const struct code_rows *rows,
+                                  const struct code_pairs *pairs, const float *base, int n,
+                                  float divisor)
+{
+    return scores_each(unpack_rows, scores, out, q, rows, pairs, base, n, divisor);
+}
+
+static inline size_t mix_codes(float *out, const float *w, const struct code_rows *rows,
+                               const struct code_pairs *pairs, int n)
+{
+    return mix_each(unpack_rows, mix, out, w, rows, pairs, n);
+}
+
 /* Bits on their way: fewer than 32 wait in `bits`. */
 struct bit_writer {
     uint8_t *to;

@@ -3,8 +3,6 @@
 
 #include <math.h>
 
-#include "harness/tensor/kernels_packed_plain.h"
-
 static float dot(const float *a, const float *b, int n)
 {
     float sum = 0;
@@ -133,6 +131,7 @@ static void widen_bf16(float *out, const uint16_t *in, long n)
         out[i] = bf16_to_f32(in[i]);
 }
 
+#include "harness/tensor/kernels_packed_plain.h"
 #include "harness/tensor/kernels_panel_plain.h"
 #include "harness/tensor/kernels_quant_plain.h"
 
@@ -161,6 +160,8 @@ const struct kernels kernels_plain = {
     .pack = pack,
     .unpack = unpack,
     .unpack_rows = unpack_rows,
+    .scores_codes = scores_codes,
+    .mix_codes = mix_codes,
     .matmul_quant = matmul_quant,
     .widen_quant = widen_quant,
     .panel_mul = panel_mul,

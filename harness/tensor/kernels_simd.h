@@ -244,7 +244,8 @@ static void narrow_f16(uint16_t *out, const float *in, long n)
 #include "harness/tensor/kernels_panel_simd.h"
 #include "harness/tensor/kernels_quant_simd.h"
 
-#define KERNELS(level, unpack_of_level, unpack_rows_of_level)                                      \
+#define KERNELS(level, unpack_of_level, unpack_rows_of_level, scores_codes_of_level,               \
+                mix_codes_of_level)                                                                \
     const struct kernels kernels_##level = {                                                       \
         .name = #level,                                                                            \
         .matmul_f32 = matmul_f32,                                                                  \
@@ -270,6 +271,8 @@ static void narrow_f16(uint16_t *out, const float *in, long n)
         .pack = pack,                                                                              \
         .unpack = unpack_of_level,                                                                 \
         .unpack_rows = unpack_rows_of_level,                                                       \
+        .scores_codes = scores_codes_of_level,                                                     \
+        .mix_codes = mix_codes_of_level,                                                           \
         .matmul_quant = matmul_quant,                                                              \
         .widen_quant = widen_quant,                                                                \
         .panel_mul = panel_mul,                                                                    \

@@ -311,6 +311,29 @@ static void make_rows(struct rows_case *t, uint8_t **codes, uint8_t **masks, flo
     free(spare);
 }
 
+/* Products with rows are those of the same level with their floats. */
+static void check_products(const struct kernels *kn, const struct rows_case *t)
+{
+    int n = t->c.n, rows = t->rows.n;
+    float *x = random_floats(n + rows), *w = x + n, *want = random_floats(n + rows + 1);
+    float *got = random_floats(n + rows + 1);
+    if (t->base) {
+        kn->scores(want, x, t->base, 1, n, 8);
+        kn->scores(want + 1, x, t->want, rows, n, 8);
+        size_t bits = kn->scores_codes(got, x, &t->rows, &t->pairs, t->base, n, 8);
+        assert_int_equal(bits, t->bits);
+        assert_memory_equal(got, want, (size_t)(rows + 1) * sizeof *got);
+    } else {
+        memcpy(got, want, (size_t)n * sizeof *got);
+        kn->mix(want, w, t->want, rows, n);
+        assert_int_equal(kn->mix_codes(got, w, &t->rows, &t->pairs, n), t->bits);
+        assert_memory_equal(got, want, (size_t)n * sizeof *got);
+    }
+    free(x);
+    free(want);
+    free(got);
+}
+
 static void check_rows(struct unpack_case c, int rows)
 {
     int size = rows * c.n, n_pairs = (c.n + c.group - 1) / c.group;
@@ -325,13 +348,14 @@ static void check_rows(struct unpack_case c, int rows)
         fill(got, size);
         assert_int_equal(level(i)->unpack_rows(got, &t.rows, &t.pairs, t.base, c.n), t.bits);
         assert_memory_equal(got, t.want, (size_t)size * sizeof *got);
+        check_products(level(i), &t);
     }
     void *const all[] = {pairs, got, t.want, t.base, codes, masks};
     for (int i = 0; i < COUNT(all); i++)
         free(all[i]);
 }
 
-static void unpack_rows_is_unpack_of_each(void **state)
+static void rows_of_codes_are_their_floats(void **state)
 {
     static const int whole[] = {64, 128, 192, 256};
     (void)state;
@@ -345,7 +369,7 @@ static void unpack_rows_is_unpack_of_each(void **state)
             c.bit = (size_t)rng_below(&r, 20) * (round % 5 ? 1 : 8);
             c.masked = rng_below(&r, 4) > 0;
             c.based = rng_below(&r, 2) > 0;
-            check_rows(c, 1 + rng_below(&r, 9));
+            check_rows(c, 1 + rng_below(&r, round % 10 ? 9 : 70));
         }
 }
 
@@ -411,7 +435,7 @@ int main(void)
         cmocka_unit_test(sums_do_not_depend_on_neighbours),
         cmocka_unit_test(avx2_and_avx512_give_the_same_bits),
         cmocka_unit_test(unpack_is_its_definition),
-        cmocka_unit_test(unpack_rows_is_unpack_of_each),
+        cmocka_unit_test(rows_of_codes_are_their_floats),
         cmocka_unit_test(pack_is_its_definition),
         cmocka_unit_test(unpack_undoes_pack),
     };
