@@ -5,8 +5,9 @@ ALTER TABLE job ADD COLUMN crashes INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE job ADD COLUMN shared_tokens INTEGER;
 ALTER TABLE job ADD COLUMN decode_batch REAL;
 
--- Claiming asks for the next group whose prompts begin as those of the last one.
-CREATE INDEX job_head ON job (head, prefill_class) WHERE state = 'ready' AND head IS NOT NULL;
+-- Claiming asks for the next group whose prompts begin as those of the last one, and whether
+-- another process is at such a group.
+CREATE INDEX job_head ON job (head, prefill_class, state) WHERE head IS NOT NULL;
 
 -- As in version 1, with the two new columns of a result.
 DROP VIEW item;

@@ -195,7 +195,8 @@ struct store_claim {
     } * jobs;
 };
 
-/* The first ready group, in planning order, marked running by this process. Returns 0 with n == 0
+/* The first ready group, in planning order, marked running by this process; those that begin as one
+ * that is running come last. Returns 0 with n == 0
  * when there is none. store_claim_free() ends the struct, not the claim. */
 int store_claim(struct store *s, int64_t experiment, struct store_claim *c, struct err *e);
 /* The same among the groups that have the head, prefill class, model and protocol of `like`. */

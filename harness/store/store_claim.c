@@ -38,6 +38,12 @@ struct claiming {
 
 static const char first_sql[] = "SELECT j.id FROM job j WHERE true" OF_EXPERIMENT " LIMIT 1";
 
+/* The same where nobody is at a group that begins alike: whoever is will share what it has read. */
+static const char free_sql[] =
+    "SELECT j.id FROM job j WHERE (j.head IS NULL OR NOT EXISTS (SELECT 1 FROM job k"
+    "   WHERE k.head = j.head AND k.prefill_class = j.prefill_class AND k.state = "
+    "'running'))" OF_EXPERIMENT " LIMIT 1";
+
 static const char like_sql[] =
     "SELECT j.id FROM job j JOIN run r ON r.id = j.run WHERE j.head = ?2 AND j.prefill_class = ?3"
     " AND r.model = ?4 AND r.protocol = ?5" OF_EXPERIMENT " LIMIT 1";
@@ -68,8 +74,10 @@ static void read_group(struct store_claim *c, const struct stmt *q)
 static int find_first(struct store *s, const struct claiming *a, int64_t *job, struct err *e)
 {
     struct db_val v[5] = {val_int(a->experiment)};
-    if (!a->like)
-        return db_get_int(s->db, first_sql, v, 1, job, e);
+    if (!a->like) {
+        int rc = db_get_int(s->db, free_sql, v, 1, job, e);
+        return rc ? rc : db_get_int(s->db, first_sql, v, 1, job, e);
+    }
     v[1] = val_str(a->like->head);
     v[2] = val_str(a->like->prefill_class);
     v[3] = val_int(a->like->model);

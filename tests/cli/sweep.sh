@@ -87,7 +87,7 @@ for doc in 1 2 3; do
 done | sort -k 2 >data/qasper.jsonl
 echo '{"qasper": "Read.\n\n{context}\n\nQuestion: {input}\n\nAnswer:"}' >data/dataset2prompt.json
 echo '{"qasper": 6}' >data/dataset2maxlen.json
-head=(--set 'tasks=["qasper"]' --set data='{"data_dir": "data"}' --set samples=0)
+head=(--workers 1 --set 'tasks=["qasper"]' --set data='{"data_dir": "data"}' --set samples=0)
 go head.db "${head[@]}"
 is "questions about one document run" 0 $?
 is "of each document all but the first share its tokens" "9|1" \
