@@ -13,11 +13,17 @@
 enum { TOKENS = 3500, HEAD = 64, HIDDEN = 256, MLP = 768, BATCH = 16 };
 /* INT8 rows with a pair of f16 for each 32 channels. */
 enum { GROUP = 32, PACKED = HEAD + HEAD / GROUP * 2 * 2 };
+enum { TILES = TOKENS / TILE_ROWS, CHUNKS = 64 };
+/* Rows of weights of 4 bits, with a pair of f16 for each 128. */
+enum { QUANT_GROUP = 128, QUANT = HIDDEN / 2 + HIDDEN / QUANT_GROUP * 2 * 2 };
 
 struct data {
     float *rows, *x, *y, *out;
-    uint16_t *half;  // small enough numbers in either 16-bit format
-    uint8_t *packed; // INT8 rows, whose bytes serve as codes and masks too
+    uint16_t *half;      // small enough numbers in either 16-bit format
+    uint8_t *packed;     // INT8 rows, whose bytes serve as codes and masks too
+    uint8_t *tiles;      // the same numbers as tiles of 16 rows
+    uint8_t *quant;      // weights of 4 bits
+    uint8_t codes[HEAD]; // of 2 bits, one a byte
 };
 
 static void matmul(const struct kernels *kn, struct data *d, enum dtype format, int m)
@@ -44,6 +50,49 @@ static void matmul_bf16(const struct kernels *kn, struct data *d)
 static void matmul_batch(const struct kernels *kn, struct data *d)
 {
     matmul(kn, d, DT_BF16, BATCH);
+}
+
+static void matmul_f32_batch(const struct kernels *kn, struct data *d)
+{
+    matmul(kn, d, DT_F32, BATCH);
+}
+
+static void matmul_f16_batch(const struct kernels *kn, struct data *d)
+{
+    matmul(kn, d, DT_F16, BATCH);
+}
+
+static void quant(const struct kernels *kn, struct data *d, int m)
+{
+    struct quant_rows rows = {.data = d->quant,
+                              .stride = QUANT,
+                              .codes = HIDDEN / 2,
+                              .cols = HIDDEN,
+                              .bits = 4,
+                              .group = QUANT_GROUP};
+    kn->matmul_quant(d->out, MLP, d->x, HIDDEN, m, &rows, MLP);
+}
+
+static void matmul_quant(const struct kernels *kn, struct data *d)
+{
+    quant(kn, d, 1);
+}
+
+static void matmul_quant_batch(const struct kernels *kn, struct data *d)
+{
+    quant(kn, d, BATCH);
+}
+
+/* 256 rows by one panel. */
+static void panel_mul(const struct kernels *kn, struct data *d)
+{
+    kn->panel_mul(d->out, PANEL_WIDTH, d->x, HIDDEN, HIDDEN, d->rows, PANEL_WIDTH, PANEL_WIDTH,
+                  HIDDEN, 1, false);
+}
+
+static void panel_pack(const struct kernels *kn, struct data *d)
+{
+    kn->panel_pack(d->out, d->rows, HIDDEN, PANEL_WIDTH, HIDDEN);
 }
 
 static void scores(const struct kernels *kn, struct data *d)
@@ -87,6 +136,17 @@ static void rope(const struct kernels *kn, struct data *d)
 static void add(const struct kernels *kn, struct data *d)
 {
     kn->add(copy_of_x(d, HIDDEN), d->y, HIDDEN);
+}
+
+static void rescale(const struct kernels *kn, struct data *d)
+{
+    kn->rescale(d->out, d->x, HIDDEN, 3, 15, 1e-5f);
+}
+
+/* The count is kept: a compiler must not drop it. */
+static void count_from(const struct kernels *kn, struct data *d)
+{
+    d->out[0] = (float)kn->count_from(d->x, HIDDEN, 0.5f);
 }
 
 static void widen_f16(const struct kernels *kn, struct data *d)
@@ -140,10 +200,70 @@ static void widen_int8(const struct kernels *kn, struct data *d)
     kn->widen_int8(d->out, &rows, TOKENS);
 }
 
-/* Rows of 64 channels, of which 8 in 32 are kept. */
+static void scan_tiles(const struct kernels *kn, struct data *d)
+{
+    struct int8_tiles tiles = {.data = d->tiles, .d = HEAD, .group = GROUP};
+    int8_t high[HEAD], low[HEAD];
+    int16_t words[HEAD];
+    float sums[HEAD / GROUP] = {100, 200};
+    for (int i = 0; i < HEAD; i++)
+        high[i] = (int8_t)(i - 32), low[i] = (int8_t)i, words[i] = (int16_t)(128 * high[i] + i);
+    struct int8_query q = {1e-4f, words, high, low, sums};
+    kn->scan_tiles(d->out, TILES * TILE_ROWS, d->out + TILES * TILE_ROWS, &q, 1, &tiles, TILES);
+}
+
+/* Of rows of 64 channels 8 in 32 are kept; 7 of them are a chunk's. */
+enum { OTHERS = 7 };
+static const uint8_t mask[OTHERS * HEAD / 8] = {
+    0x11, 0xA0, 0x07, 0x40, 0x80, 0x0F, 0x12, 0x01, 0x11, 0xA0, 0x07, 0x40, 0x80, 0x0F,
+    0x12, 0x01, 0x11, 0xA0, 0x07, 0x40, 0x80, 0x0F, 0x12, 0x01, 0x11, 0xA0, 0x07, 0x40,
+    0x80, 0x0F, 0x12, 0x01, 0x11, 0xA0, 0x07, 0x40, 0x80, 0x0F, 0x12, 0x01, 0x11, 0xA0,
+    0x07, 0x40, 0x80, 0x0F, 0x12, 0x01, 0x11, 0xA0, 0x07, 0x40, 0x80, 0x0F, 0x12, 0x01};
+
+static struct code_rows chunk_rows(const struct data *d, size_t i, int scales)
+{
+    return (struct code_rows){{d->packed + i * PACKED, 0, mask, 2, 0}, OTHERS, HEAD / 8, scales};
+}
+
+static void unpack_rows(const struct kernels *kn, struct data *d)
+{
+    struct code_pairs pairs = {d->x, d->y, GROUP};
+    for (size_t i = 0; i < CHUNKS; i++) {
+        struct code_rows rows = chunk_rows(d, i, HEAD / GROUP);
+        kn->unpack_rows(d->out, &rows, &pairs, d->rows, HEAD);
+    }
+}
+
+static void scores_codes(const struct kernels *kn, struct data *d)
+{
+    struct code_pairs pairs = {d->x, d->y, GROUP};
+    for (size_t i = 0; i < CHUNKS; i++) {
+        struct code_rows rows = chunk_rows(d, i, HEAD / GROUP);
+        kn->scores_codes(d->out, d->x, &rows, &pairs, d->rows, HEAD, 8.0f);
+    }
+}
+
+static void mix_codes(const struct kernels *kn, struct data *d)
+{
+    struct code_pairs pairs = {d->x, d->y, 1};
+    memset(d->out, 0, HEAD * sizeof *d->out);
+    for (size_t i = 0; i < CHUNKS; i++) {
+        struct code_rows rows = chunk_rows(d, i, 0);
+        kn->mix_codes(d->out, d->x, &rows, &pairs, HEAD);
+    }
+}
+
+static void pack(const struct kernels *kn, struct data *d)
+{
+    uint8_t *to = (uint8_t *)d->out; // which is larger
+    size_t bit = 0;
+    memset(to, 0, (size_t)CHUNKS * OTHERS * HEAD / GROUP * 8 * 2 / 8 + PACKED_SLACK);
+    for (size_t i = 0; i < (size_t)CHUNKS * OTHERS; i++)
+        bit += kn->pack(to, bit, d->codes, mask, 2, HEAD);
+}
+
 static void unpack(const struct kernels *kn, struct data *d)
 {
-    static const uint8_t mask[] = {0x11, 0xA0, 0x07, 0x40, 0x80, 0x0F, 0x12, 0x01};
     struct code_pairs pairs = {d->x, d->y, GROUP};
     for (size_t i = 0; i < TOKENS; i++) {
         struct code_row row = {d->packed + i * PACKED, i, mask, 2, 0};
@@ -160,6 +280,12 @@ static const struct {
     {"matmul_f16, 1 row", "GFLOP/s", 2e-9 * MLP *HIDDEN, matmul_f16},
     {"matmul_bf16, 1 row", "GFLOP/s", 2e-9 * MLP *HIDDEN, matmul_bf16},
     {"matmul_bf16, 16 rows", "GFLOP/s", 2e-9 * MLP *HIDDEN *BATCH, matmul_batch},
+    {"matmul_f32, 16 rows", "GFLOP/s", 2e-9 * MLP *HIDDEN *BATCH, matmul_f32_batch},
+    {"matmul_f16, 16 rows", "GFLOP/s", 2e-9 * MLP *HIDDEN *BATCH, matmul_f16_batch},
+    {"matmul_quant, 4 bits, 1 row", "GFLOP/s", 2e-9 * MLP *HIDDEN, matmul_quant},
+    {"matmul_quant, 4 bits, 16 rows", "GFLOP/s", 2e-9 * MLP *HIDDEN *BATCH, matmul_quant_batch},
+    {"panel_mul, 256 x 64 x 256", "GFLOP/s", 2e-9 * HIDDEN *HIDDEN *PANEL_WIDTH, panel_mul},
+    {"panel_pack, 64 x 256", "G/s", 1e-9 * HIDDEN *PANEL_WIDTH, panel_pack},
     {"scores, 3500 x 64", "GB/s", 4e-9 * TOKENS *HEAD, scores},
     {"mix, 3500 x 64", "GB/s", 4e-9 * TOKENS *HEAD, mix},
     {"softmax, 3500", "G/s", 1e-9 * TOKENS, softmax},
@@ -167,6 +293,8 @@ static const struct {
     {"silu_mul, 768", "G/s", 1e-9 * MLP, silu_mul},
     {"rope, 4 heads of 64", "G/s", 1e-9 * HIDDEN, rope},
     {"add, 256", "G/s", 1e-9 * HIDDEN, add},
+    {"rescale, 256", "G/s", 1e-9 * HIDDEN, rescale},
+    {"count_from, 256", "G/s", 1e-9 * HIDDEN, count_from},
     {"widen_f16, 65536", "G/s", 1e-9 * HIDDEN *HIDDEN, widen_f16},
     {"widen_bf16, 65536", "G/s", 1e-9 * HIDDEN *HIDDEN, widen_bf16},
     {"scores_f16, 3500 x 64", "GB/s", 2e-9 * TOKENS *HEAD, scores_f16},
@@ -175,7 +303,12 @@ static const struct {
     {"scores_int8, of 8 queries", "G/s", 8e-9 * TOKENS *HEAD, scores_int8_of_8},
     {"mix_int8, 3500 x 64", "G/s", 1e-9 * TOKENS *HEAD, mix_int8},
     {"widen_int8, 3500 x 64", "G/s", 1e-9 * TOKENS *HEAD, widen_int8},
+    {"scan_tiles, 3488 x 64", "G/s", 1e-9 * TILES *TILE_ROWS *HEAD, scan_tiles},
     {"unpack, 2 bits, 8 of 32 kept", "G/s", 1e-9 * TOKENS *HEAD, unpack},
+    {"unpack_rows, 7 such", "G/s", 1e-9 * CHUNKS *OTHERS *HEAD, unpack_rows},
+    {"scores_codes, 7 such", "G/s", 1e-9 * CHUNKS *OTHERS *HEAD, scores_codes},
+    {"mix_codes, 7 such", "G/s", 1e-9 * CHUNKS *OTHERS *HEAD, mix_codes},
+    {"pack, 2 bits, 8 of 32 kept", "G/s", 1e-9 * CHUNKS *OTHERS *HEAD, pack},
 };
 
 struct side {
@@ -193,15 +326,16 @@ static double time_side(void *arg, long n)
     return clock_seconds() - start;
 }
 
-/* Codes at random, pairs of small numbers. */
-static uint8_t *packed_data(const uint16_t *half)
+/* n records of so many bytes of codes at random, and behind them pairs of small numbers. */
+static uint8_t *records(size_t n, size_t codes, size_t record, const uint16_t *half)
 {
     struct rng r = {2};
-    uint8_t *p = xmalloc(TOKENS * (PACKED + 1) + PACKED_SLACK);
-    for (size_t i = 0; i < TOKENS * (PACKED + 1) + PACKED_SLACK; i++)
+    size_t size = n * (record + 1) + PACKED_SLACK;
+    uint8_t *p = xmalloc(size);
+    for (size_t i = 0; i < size; i++)
         p[i] = (uint8_t)rng_below(&r, 256);
-    for (size_t i = 0; i < TOKENS; i++)
-        memcpy(p + i * PACKED + HEAD, half + i * HEAD, PACKED - HEAD);
+    for (size_t i = 0; i < n; i++)
+        memcpy(p + i * record + codes, half + i * HEAD, record - codes);
     return p;
 }
 
@@ -218,7 +352,11 @@ static void open_data(struct data *d)
     d->half = mem_aligned(n * sizeof *d->half);
     for (size_t j = 0; j < n; j++)
         d->half[j] = f16_from_f32(d->rows[j]);
-    d->packed = packed_data(d->half);
+    d->packed = records(TOKENS, HEAD, PACKED, d->half);
+    d->tiles = records(TILES, TILE_ROWS * HEAD, TILE_ROWS * PACKED, d->half);
+    d->quant = records(MLP, HIDDEN / 2, QUANT, d->half);
+    for (size_t i = 0; i < HEAD; i++)
+        d->codes[i] = (uint8_t)(i % 4);
 }
 
 static int run(struct bench *b, struct err *e)
@@ -249,6 +387,8 @@ static int run(struct bench *b, struct err *e)
     free(d.out);
     free(d.half);
     free(d.packed);
+    free(d.tiles);
+    free(d.quant);
     return 0;
 }
 

@@ -79,7 +79,8 @@ static bool ranges(float *restrict min, float *restrict max, const float *restri
 }
 
 /* From the ranges, which they replace. */
-static void make_pairs(struct kvo_columns *w, const struct kvo_quant *value)
+static void make_pairs(struct kvo_columns *w, const struct kernels *kn,
+                       const struct kvo_quant *value)
 {
     struct group_grid g = group_grid(value->bits, value->symmetric);
     for (int c = 0; c < w->d; c++) {
@@ -88,7 +89,7 @@ static void make_pairs(struct kvo_columns *w, const struct kvo_quant *value)
         w->scale[c] = value->half_pairs ? group_half(p.scale) : p.scale;
         w->zero[c] = value->half_pairs ? group_half(p.zero) : p.zero;
     }
-    kvo_base_scales(w->base_scale, w->scale, w->d, value);
+    kvo_base_scales(kn, w->base_scale, w->scale, w->d, value);
 }
 
 static void make_codes(struct kvo_columns *w, const float *v, const struct kvo_quant *value)
@@ -142,7 +143,8 @@ static void prune_word(struct kvo_columns *w, int c, uint32_t others, const stru
         memcpy(w->masks + (size_t)i * w->mask_stride + c / 8, &kept[i], sizeof kept[i]);
 }
 
-void kvo_columns_encode(struct kvo_columns *w, const float *v, const struct kvo_quant *value)
+void kvo_columns_encode(struct kvo_columns *w, const struct kernels *kn, const float *v,
+                        const struct kvo_quant *value)
 {
     bool few = value->bits <= KVO_FEW_BITS && value->group <= WORD && w->d % WORD == 0;
     if (!few || !ranges(w->zero, w->scale, v, w->d, value)) {
@@ -150,7 +152,7 @@ void kvo_columns_encode(struct kvo_columns *w, const float *v, const struct kvo_
         return;
     }
     uint32_t others = 0;
-    make_pairs(w, value);
+    make_pairs(w, kn, value);
     make_codes(w, v, value);
     for (int i = 0; i < value->group; i++)
         others |= (uint32_t)(i % value->chunk != 0) << i;

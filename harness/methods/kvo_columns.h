@@ -24,6 +24,7 @@ void kvo_columns_init(struct kvo_columns *w, int d, const struct kvo_quant *valu
 void kvo_columns_release(struct kvo_columns *w);
 
 /* v [group][d] */
-void kvo_columns_encode(struct kvo_columns *w, const float *v, const struct kvo_quant *value);
+void kvo_columns_encode(struct kvo_columns *w, const struct kernels *kn, const float *v,
+                        const struct kvo_quant *value);
 
 #endif

@@ -220,19 +220,17 @@ void kvo_key_decode(float *x, const struct kvo_group *in, const float *base,
 
 /* Salient values use twice the bits over the range of the others, so they have no pair of their
  * own: multiply first, then divide. */
-void kvo_base_scales(float *out, const float *scale, int n, const struct kvo_quant *value)
+void kvo_base_scales(const struct kernels *kn, float *out, const float *scale, int n,
+                     const struct kvo_quant *value)
 {
     float high = group_grid(value->bits, value->symmetric).high;
     float base_high = group_grid(2 * value->bits, value->symmetric).high;
-    for (int i = 0; i < n; i++) {
-        float s = (scale[i] * high) / base_high;
-        out[i] = s < 1e-5f ? 1e-5f : s; // group_scale(), where it can be vectorised
-    }
+    kn->rescale(out, scale, n, high, base_high, GROUP_LEAST);
 }
 
 static struct kvo_pair base_pair(struct kvo_pair p, const struct kvo_quant *value)
 {
-    kvo_base_scales(&p.scale, &p.scale, 1, value);
+    kvo_base_scales(&kernels_plain, &p.scale, &p.scale, 1, value);
     return p;
 }
 

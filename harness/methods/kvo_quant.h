@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "harness/base/err.h"
+#include "harness/tensor/kernels.h"
 
 enum {
     KVO_GROUP_MAX = 512,
@@ -91,7 +92,8 @@ float kvo_key_number(float x, float base, const struct kvo_quant *key);
 void kvo_value_encode(struct kvo_group *out, const float *v, const struct kvo_quant *value);
 void kvo_value_decode(float *v, const struct kvo_group *in, const struct kvo_quant *value);
 /* The scales of the salient tokens of groups with these scales. */
-void kvo_base_scales(float *out, const float *scale, int n, const struct kvo_quant *value);
+void kvo_base_scales(const struct kernels *kn, float *out, const float *scale, int n,
+                     const struct kvo_quant *value);
 
 /* Rows from..to-1 in place, encoded and decoded. Keys: (to - from) % chunk == 0, values:
  * (to - from) % group == 0. kvo_int8_rows takes the key's group, clip and symmetric. */

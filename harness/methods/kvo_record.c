@@ -282,7 +282,7 @@ static uint8_t *put_chunk_values(const struct kvo_format *f, const struct kernel
         int in_group = row % group, n = group - in_group;
         n = n < first + c - row ? n : first + c - row;
         if (in_group == 0) {
-            kvo_columns_encode(&w->values, v + row * f->d, &f->value);
+            kvo_columns_encode(&w->values, kn, v + row * f->d, &f->value);
             put_value_pairs(f, kn, &w->values,
                             block + f->index_size + (size_t)(row / group) * pairs);
         }
@@ -430,7 +430,7 @@ static void get_value_pairs(const struct kvo_format *f, const struct kernels *kn
         return;
     room->from = from;
     get_numbers(room->pairs, kn, from, 2 * f->d, f->value.half_pairs);
-    kvo_base_scales(room->pairs + 2 * f->d, room->pairs, f->d, &f->value);
+    kvo_base_scales(kn, room->pairs + 2 * f->d, room->pairs, f->d, &f->value);
 }
 
 /* Rows from `row` on, below `end`, that are coded alike: a salient one, or those up to the next.

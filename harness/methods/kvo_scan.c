@@ -243,27 +243,39 @@ static void close_last(float *scores, float *max, int n)
             max[last / TILE_ROWS] = scores[i];
 }
 
-/* A loop that compilers vectorise. */
-static int count_reaching(const float *x, int n, float least)
+/* The ends of the range, in lanes that compilers vectorise. */
+static void range_of(float *low, float *high, const float *x, int n)
 {
-    int count = 0;
-    for (int i = 0; i < n; i++)
-        count += x[i] >= least ? 1 : 0;
-    return count;
+    enum { LANES = 8 };
+    float min[LANES], max[LANES];
+    int i = 0;
+    for (int j = 0; j < LANES; j++)
+        min[j] = max[j] = x[0];
+    for (; i + LANES <= n; i += LANES)
+        for (int j = 0; j < LANES; j++) {
+            min[j] = x[i + j] < min[j] ? x[i + j] : min[j];
+            max[j] = x[i + j] > max[j] ? x[i + j] : max[j];
+        }
+    for (; i < n; i++) {
+        min[0] = x[i] < min[0] ? x[i] : min[0];
+        max[0] = x[i] > max[0] ? x[i] : max[0];
+    }
+    *low = min[0], *high = max[0];
+    for (int j = 1; j < LANES; j++) {
+        *low = min[j] < *low ? min[j] : *low;
+        *high = max[j] > *high ? max[j] : *high;
+    }
 }
 
 /* A number that at least k of n finite ones reach, and not many more unless they are equal. */
-static float reached_by(const float *x, int n, int k)
+static float reached_by(const struct kernels *kn, const float *x, int n, int k)
 {
     enum { HALVINGS = 12 };
-    float low = x[0], high = x[0];
-    for (int i = 1; i < n; i++) {
-        low = x[i] < low ? x[i] : low;
-        high = x[i] > high ? x[i] : high;
-    }
+    float low, high;
+    range_of(&low, &high, x, n);
     for (int i = 0, count = n; i < HALVINGS && count > k + k / 4; i++) {
         float middle = low + (high - low) / 2;
-        int above = count_reaching(x, n, middle);
+        int above = kn->count_from(x, n, middle);
         if (above >= k) {
             low = middle;
             count = above;
@@ -329,10 +341,10 @@ static bool top_of_few(const struct kvo_scan *s, const struct kernels *kn, const
 {
     int tiles = (n + TILE_ROWS - 1) / TILE_ROWS, count = 0, left = 0;
     close_last(scores, max, n);
-    float a = tiles >= k ? reached_by(max, tiles, k) : reached_by(scores, n, k);
+    float a = tiles >= k ? reached_by(kn, max, tiles, k) : reached_by(kn, scores, n, k);
     count = reaching(index, near, scores, max, n, limit_of(a, bound));
     if (count > 2 * k) {
-        float limit = limit_of(reached_by(near, count, k), bound);
+        float limit = limit_of(reached_by(kn, near, count, k), bound);
         for (int i = 0; i < count; i++) {
             index[left] = index[i];
             near[left] = near[i];

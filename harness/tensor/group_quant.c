@@ -16,7 +16,7 @@ struct group_grid group_grid(int bits, bool symmetric)
 /* NaN stays: 0 / 0 of a symmetric 1-bit grid does, as in the authors' code. */
 float group_scale(float s)
 {
-    return s < 1e-5f ? 1e-5f : s;
+    return s < GROUP_LEAST ? GROUP_LEAST : s;
 }
 
 /* In independent lanes, for speed; NaN anywhere makes max NaN, so it is not hidden by a code. */

@@ -10,6 +10,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#define GROUP_LEAST 1e-5f // no scale is smaller
+
 struct group_pair {
     float scale, zero; // value = code * scale + zero
 };
@@ -21,7 +23,7 @@ struct group_grid {
 
 struct group_grid group_grid(int bits, bool symmetric);
 
-/* A scale that can be divided by: max(s, 1e-5), and NaN stays. */
+/* A scale that can be divided by: max(s, GROUP_LEAST), and NaN stays. */
 float group_scale(float s);
 
 /* From the range of n > 0 numbers. clip below 1: both ends of the range are multiplied by it.

@@ -46,6 +46,10 @@ struct kernels {
     void (*rope)(float *x, const float *cos, const float *sin, int half);
     /* x += y */
     void (*add)(float *x, const float *y, int n);
+    /* out[i] = x[i] * by / over, at least `least`; NaN stays */
+    void (*rescale)(float *out, const float *x, int n, float by, float over, float least);
+    /* How many of x[i] are at least `least`. */
+    int (*count_from)(const float *x, int n, float least);
     /* out[i] = the f32 value of in[i] */
     void (*widen_f16)(float *out, const uint16_t *in, long n);
     void (*widen_bf16)(float *out, const uint16_t *in, long n);

@@ -51,6 +51,12 @@ static inline void v_store_part(float *p, vec v, int r)
     _mm256_maskstore_ps(p, first(r), v.a);
     _mm256_maskstore_ps(p + 8, first(r - 8), v.b);
 }
+static inline unsigned v_reach(vec x, vec low)
+{
+    int a = _mm256_movemask_ps(_mm256_cmp_ps(x.a, low.a, _CMP_GE_OQ));
+    int b = _mm256_movemask_ps(_mm256_cmp_ps(x.b, low.b, _CMP_GE_OQ));
+    return (unsigned)(a | b << 8);
+}
 static inline __m256 f16_8(const uint16_t *p)
 {
     return _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)p));

@@ -45,6 +45,7 @@ static inline vec v_zero_below(vec v, vec x, vec low)
 {
     return _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(x, low, _CMP_GE_OQ), v);
 }
+static inline unsigned v_reach(vec x, vec low) { return _mm512_cmp_ps_mask(x, low, _CMP_GE_OQ); }
 /* Lanes i and i+8, then 4, 2, 1 apart. */
 static inline float sum8(__m256 h)
 {

@@ -111,6 +111,22 @@ static void add(float *x, const float *y, int n)
         x[i] += y[i];
 }
 
+static void rescale(float *out, const float *x, int n, float by, float over, float least)
+{
+    for (int i = 0; i < n; i++) {
+        float y = x[i] * by / over;
+        out[i] = y < least ? least : y;
+    }
+}
+
+static int count_from(const float *x, int n, float least)
+{
+    int count = 0;
+    for (int i = 0; i < n; i++)
+        count += x[i] >= least;
+    return count;
+}
+
 static void widen_f16(float *out, const uint16_t *in, long n)
 {
     for (long i = 0; i < n; i++)
@@ -147,6 +163,8 @@ const struct kernels kernels_plain = {
     .silu_mul = silu_mul,
     .rope = rope,
     .add = add,
+    .rescale = rescale,
+    .count_from = count_from,
     .widen_f16 = widen_f16,
     .widen_bf16 = widen_bf16,
     .narrow_f16 = narrow_f16,

@@ -3,7 +3,8 @@
  * kernels_packed_simd.h, which it leads), over vectors of 16 floats that these define:
  *   vec, v_zero, v_set1, v_load, v_store, v_add, v_sub, v_mul, v_div, v_fma (a*b+c), v_max,
  *   v_sum (a fixed tree), v_sum4 and v_sums (the same of 16 vectors at once), v_max_lane, v_exp,
- * v_load_part / v_store_part (first r lanes, rest 0), v_load_f16, v_load_bf16. Multiply-add is
+ * v_load_part / v_store_part (first r lanes, rest 0), v_load_f16, v_load_bf16, v_reach (a bit for
+ * each lane that is at least the other's). Multiply-add is
  * fused here, by instruction, so both give the same bits.
  */
 #include <math.h>
@@ -212,6 +213,28 @@ static void add(float *x, const float *y, int n)
         x[i] += y[i];
 }
 
+/* v_max has its second operand where one is NaN. */
+static void rescale(float *out, const float *x, int n, float by, float over, float least)
+{
+    vec a = v_set1(by), b = v_set1(over), low = v_set1(least);
+    int i = 0;
+    for (; i + LANES <= n; i += LANES)
+        v_store(out + i, v_max(low, v_div(v_mul(v_load(x + i), a), b)));
+    if (i < n)
+        v_store_part(out + i, v_max(low, v_div(v_mul(v_load_part(x + i, n - i), a), b)), n - i);
+}
+
+static int count_from(const float *x, int n, float least)
+{
+    vec low = v_set1(least);
+    int count = 0, i = 0;
+    for (; i + LANES <= n; i += LANES)
+        count += __builtin_popcount(v_reach(v_load(x + i), low));
+    for (; i < n; i++)
+        count += x[i] >= least;
+    return count;
+}
+
 #define WIDEN(name, load, one)                                                                     \
     static void name(float *out, const uint16_t *in, long n)                                       \
     {                                                                                              \
@@ -258,6 +281,8 @@ static void narrow_f16(uint16_t *out, const float *in, long n)
         .silu_mul = silu_mul,                                                                      \
         .rope = rope,                                                                              \
         .add = add,                                                                                \
+        .rescale = rescale,                                                                        \
+        .count_from = count_from,                                                                  \
         .widen_f16 = widen_f16,                                                                    \
         .widen_bf16 = widen_bf16,                                                                  \
         .narrow_f16 = narrow_f16,                                                                  \

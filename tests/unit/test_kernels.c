@@ -125,6 +125,18 @@ static void check_halves(const struct kernels *kn, int n)
     assert_memory_equal(a, b, (size_t)n * sizeof *a);
 }
 
+/* Each number by itself, and a count: the same at each level, NaN and equals included. */
+static void check_exact(const struct kernels *kn, int n)
+{
+    static float x[MAX], a[MAX], b[MAX];
+    fill(x, n, 1);
+    x[rng_below(&r, n)] = NAN, x[rng_below(&r, n)] = 0;
+    kn->rescale(a, x, n, 3, 7, 1e-5f), kernels_plain.rescale(b, x, n, 3, 7, 1e-5f);
+    assert_memory_equal(a, b, (size_t)n * sizeof *a);
+    float least = x[rng_below(&r, n)];
+    assert_int_equal(kn->count_from(x, n, least), kernels_plain.count_from(x, n, least));
+}
+
 static void every_level_agrees_with_plain(void **state)
 {
     static const char *const names[] = {"plain", "avx2", "avx512", "avx512vbmi"};
@@ -134,7 +146,7 @@ static void every_level_agrees_with_plain(void **state)
         if (!kn)
             continue;
         for (int n = 1; n <= 70; n++)
-            check_vectors(kn, n), check_halves(kn, n);
+            check_vectors(kn, n), check_halves(kn, n), check_exact(kn, n);
         for (int k = 1; k <= 70; k++)
             for (int f = 0; f < 3; f++)
                 check_matmul(kn,

@@ -96,7 +96,7 @@ static void columns_are_channels(void **state)
         for (int again = 0; again < 2; again++) { // what the last group left does not count
             for (int i = 0; i < q.group * d; i++)
                 v[i] = number((round + again) % 8);
-            kvo_columns_encode(&w, v, &q);
+            kvo_columns_encode(&w, kernels_best(), v, &q);
             for (int c = 0; c < d; c++)
                 check_channel(&w, v, c, &q);
         }
