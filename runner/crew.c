@@ -95,13 +95,14 @@ static int start_worker(struct crew *c, int place, struct err *e)
     return 0;
 }
 
-/* Groups that are ready, counted up to what matters here. */
+/* Until `most` are alive. */
 static int start_workers(struct crew *c, int most, struct err *e)
 {
-    for (int i = 0; i < c->o.workers && c->alive < most; i++)
-        if (!c->members[i].pid && start_worker(c, i, e))
-            return -1;
-    return 0;
+    int rc = 0;
+    store_let_go(c->store);
+    for (int i = 0; i < c->o.workers && c->alive < most && !rc; i++)
+        rc = c->members[i].pid ? 0 : start_worker(c, i, e);
+    return rc || store_take_up(c->store, e) ? -1 : 0;
 }
 
 static bool is_crash(int number)
@@ -132,7 +133,7 @@ static int bury(struct crew *c, int place, int number, struct err *e)
                           c->deaths, number, strsignal(number),
                           number == SIGKILL ? "out of memory? --memory sets a limit"
                                             : "what is done is kept");
-    return stop_asked ? 0 : start_worker(c, place, e);
+    return stop_asked ? 0 : start_workers(c, c->alive + 1, e);
 }
 
 static int reap(struct crew *c, pid_t pid, int status, const struct rusage *use, struct err *e)
@@ -277,8 +278,8 @@ static void end_crew(struct crew *c)
     int status;
     tell_workers(c, SIGTERM); // after an error: the others end, too
     for (int i = 0; i < c->o.workers; i++)
-        if (c->members[i].pid)
-            waitpid(c->members[i].pid, &status, 0);
+        while (c->members[i].pid && waitpid(c->members[i].pid, &status, 0) < 0 && errno == EINTR)
+            continue; // a signal: they have been told
     close(c->news[0]);
     close(c->news[1]);
     crew_progress_end(&c->progress);
