@@ -193,6 +193,11 @@ tsan: deps
 check-long: all
 	@LONG=1 B=$(B) bash tests/run.sh longbench
 
+## faults: a sweep killed, held and doubled at 60 random moments (KILLS=N, SEED=N to repeat; minutes)
+faults: $(B)/kvlab
+	@seed=$(or $(SEED),$$(date +%N | sed 's/^0*//')); echo "make faults SEED=$$seed repeats this"; \
+	 KVLAB_KILLS=$(or $(KILLS),60) KVLAB_SEED=$$seed B=$(B) bash tests/run.sh sweep
+
 ## golden: compare with the reference values in GOLDEN=DIR (default ../shared/golden)
 golden:
 	+@$(INNER) $(B)/golden
@@ -238,7 +243,7 @@ help:
 	@sed -n 's/^## //p' Makefile | awk -F': ' '{printf "  %-10s %s\n", $$1, $$2}'
 	@echo "variables: CC=clang VARIANT=release|asan|tsan|debug DEVELOPER=1 (warnings are errors) V=1 (show commands)"
 
-.PHONY: docs check-long all deps deps-dev demo test test-bins run-tests asan tsan golden bench lint tidy format \
+.PHONY: docs check-long faults all deps deps-dev demo test test-bins run-tests asan tsan golden bench lint tidy format \
         install uninstall clean help FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:

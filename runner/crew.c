@@ -47,7 +47,7 @@ struct member {
 
 struct crew {
     struct plan *plan;
-    struct store *store; // NULL while it is closed, see want_store
+    struct store *store;
     struct crew_options o;
     struct crew_result *result;
     struct crew_progress progress;
@@ -99,19 +99,6 @@ static void listen_for(struct crew *c, int ms)
 
 /* ---- workers ---- */
 
-/* SQLite keeps a process's locks in memory and does not see a fork: a child would take the parent's
- * for its own. So the store is closed whenever one is made. */
-static int want_store(struct crew *c, struct err *e)
-{
-    return c->store ? 0 : store_open(c->o.db, STORE_READWRITE, &c->store, e);
-}
-
-static void leave_store(struct crew *c)
-{
-    store_close(c->store);
-    c->store = NULL;
-}
-
 /* In the child. */
 static _Noreturn void be_worker(struct crew *c, int place, pid_t parent)
 {
@@ -134,7 +121,6 @@ static int start_worker(struct crew *c, int place, struct err *e)
 {
     struct member *m = &c->members[place];
     pid_t parent = getpid();
-    leave_store(c);
     fflush(NULL);
     m->pid = fork();
     if (m->pid < 0) {
@@ -148,13 +134,14 @@ static int start_worker(struct crew *c, int place, struct err *e)
     return 0;
 }
 
-/* Groups that are ready, counted up to what matters here. */
+/* Until `most` are alive. */
 static int start_workers(struct crew *c, int most, struct err *e)
 {
-    for (int i = 0; i < c->o.size.workers && c->alive < most; i++)
-        if (!c->members[i].pid && start_worker(c, i, e))
-            return -1;
-    return 0;
+    int rc = 0;
+    store_let_go(c->store);
+    for (int i = 0; i < c->o.size.workers && c->alive < most && !rc; i++)
+        rc = c->members[i].pid ? 0 : start_worker(c, i, e);
+    return rc || store_take_up(c->store, e) ? -1 : 0;
 }
 
 static bool is_crash(int number)
@@ -180,8 +167,8 @@ static int bury(struct crew *c, int place, int status, struct err *e)
     bool crash = WIFSIGNALED(status) && is_crash(WTERMSIG(status));
     describe_death(status, how);
     snprintf(why, sizeof why, "a worker crashed twice at it (%s)", how);
-    if (want_store(c, e) || store_bury(c->store, c->members[place].owner, crash ? why : NULL,
-                                       c->plan->variants[0].build_id, &failed, e))
+    if (store_bury(c->store, c->members[place].owner, crash ? why : NULL,
+                   c->plan->variants[0].build_id, &failed, e))
         return -1;
     if (!stop_asked)
         log_warn("worker %d died (%s); its items are done again%s", place + 1, how,
@@ -193,7 +180,7 @@ static int bury(struct crew *c, int place, int status, struct err *e)
                           "the last by %s; what is done is kept (out of memory? --memory sets a "
                           "limit)",
                           c->deaths, how);
-    return stop_asked ? 0 : start_worker(c, place, e);
+    return stop_asked ? 0 : start_workers(c, c->alive + 1, e);
 }
 
 static int reap(struct crew *c, pid_t pid, int status, const struct rusage *use, struct err *e)
@@ -253,7 +240,7 @@ static int wait_for_others(struct crew *c, struct err *e)
     for (;;) {
         struct store_counts n;
         int64_t here;
-        if (want_store(c, e) || store_reclaim(c->store, false, NULL, e) ||
+        if (store_reclaim(c->store, false, NULL, e) ||
             store_count(c->store, c->plan->experiment, &n, e) ||
             store_count_others(c->store, c->plan->experiment, &here, &c->result->elsewhere, e))
             return -1;
@@ -271,7 +258,7 @@ static int run_all(struct crew *c, struct err *e)
     int rc;
     while ((rc = wait_for_others(c, e)) > 0) {
         struct store_counts n;
-        if (want_store(c, e) || store_count(c->store, c->plan->experiment, &n, e))
+        if (store_count(c->store, c->plan->experiment, &n, e))
             return -1;
         int most = n.ready < c->o.size.workers ? (int)n.ready : c->o.size.workers;
         if (start_workers(c, most, e) || watch(c, e))
@@ -285,8 +272,8 @@ static void end_crew(struct crew *c)
     int status;
     tell_workers(c, SIGTERM); // after an error: the others end, too
     for (int i = 0; i < c->o.size.workers; i++)
-        if (c->members[i].pid)
-            waitpid(c->members[i].pid, &status, 0);
+        while (c->members[i].pid && waitpid(c->members[i].pid, &status, 0) < 0 && errno == EINTR)
+            continue; // a signal: they have been told
     close(c->news[0]);
     close(c->news[1]);
     crew_progress_end(&c->progress);
@@ -298,8 +285,7 @@ static bool something_left(struct crew *c)
 {
     struct store_counts n;
     struct err ignored;
-    return want_store(c, &ignored) || store_count(c->store, c->plan->experiment, &n, &ignored) ||
-           n.ready + n.running > 0;
+    return store_count(c->store, c->plan->experiment, &n, &ignored) || n.ready + n.running > 0;
 }
 
 int crew_run(struct plan *p, const struct crew_options *o, struct crew_result *out, struct err *e)
@@ -307,11 +293,12 @@ int crew_run(struct plan *p, const struct crew_options *o, struct crew_result *o
     struct crew c = {.plan = p, .o = *o, .result = out};
     double start = clock_seconds();
     *out = (struct crew_result){0};
-    if (want_store(&c, e) || store_reclaim(c.store, false, NULL, e) ||
-        crew_progress_open(&c.progress, p, c.store, e) ||
+    if (store_open(o->db, STORE_READWRITE, &c.store, e))
+        return -1;
+    if (store_reclaim(c.store, false, NULL, e) || crew_progress_open(&c.progress, p, c.store, e) ||
         (o->size.workers > 1 && crew_pack(p, c.store, o->size.threads, e)) ||
         news_open(c.news, e)) {
-        leave_store(&c);
+        store_close(c.store);
         return -1;
     }
     c.members = xcalloc((size_t)c.o.size.workers, sizeof *c.members);
@@ -322,6 +309,6 @@ int crew_run(struct plan *p, const struct crew_options *o, struct crew_result *o
     catch_signals(false);
     out->interrupted = stop_asked && something_left(&c);
     out->seconds = clock_seconds() - start;
-    leave_store(&c);
+    store_close(c.store);
     return rc;
 }

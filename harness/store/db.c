@@ -22,6 +22,9 @@ enum { BUSY_MS = 30000 };
 struct db {
     sqlite3 *h;
     char *path;
+    enum db_mode mode;
+    dev_t device; // the file, however it may be called
+    ino_t inode;
     char word[32];     // first word of the statement last prepared
     char refused[128]; // what the authorizer said no to in it
     bool tidy;         // see tidy_up()
@@ -147,12 +150,12 @@ static char *frozen_uri_dup(const char *path)
     return b.s;
 }
 
-static int connect(struct db *db, enum db_mode mode)
+static int connect(struct db *db)
 {
-    int flags = mode == DB_READONLY    ? SQLITE_OPEN_READONLY
-                : mode == DB_READWRITE ? SQLITE_OPEN_READWRITE
-                                       : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
-    char *name = mode == DB_READONLY && is_frozen(db->path) ? frozen_uri_dup(db->path)
+    int flags = db->mode == DB_READONLY    ? SQLITE_OPEN_READONLY
+                : db->mode == DB_READWRITE ? SQLITE_OPEN_READWRITE
+                                           : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
+    char *name = db->mode == DB_READONLY && is_frozen(db->path) ? frozen_uri_dup(db->path)
                  : !strncmp(db->path, "file:", 5) || *db->path == ':'
                      ? suffixed_dup("./", db->path) // a file of that name, not SQLite's meaning
                      : xstrdup(db->path);
@@ -192,16 +195,11 @@ static void sql_regexp(sqlite3_context *c, int n, sqlite3_value **v)
         sqlite3_set_auxdata(c, 0, r, free_regex);
 }
 
-int db_open(const char *path, enum db_mode mode, struct db **out, struct err *e)
+static int open_connection(struct db *db, struct err *e)
 {
-    if (check_path(path, mode, e))
-        return -1;
-    struct db *db = xcalloc(1, sizeof *db);
-    db->path = xstrdup(path);
-    db->tidy = mode == DB_READONLY && !has_log(path) && !access(path, W_OK);
-    int rc = connect(db, mode);
+    int rc = connect(db);
     if (!db->h)
-        die("%s: out of memory", path);
+        die("%s: out of memory", db->path);
     if (rc == SQLITE_OK) {
         sqlite3_extended_result_codes(db->h, 1);
         sqlite3_busy_timeout(db->h, BUSY_MS);
@@ -212,22 +210,67 @@ int db_open(const char *path, enum db_mode mode, struct db **out, struct err *e)
                           "PRAGMA synchronous = FULL",
                           NULL, NULL, NULL);
     }
-    if (rc != SQLITE_OK) {
-        db_error(db, rc, e);
+    return rc == SQLITE_OK ? 0 : db_error(db, rc, e);
+}
+
+/* Which file it is now that it is open. */
+static void remember_file(struct db *db)
+{
+    struct stat st;
+    if (!stat(db->path, &st)) {
+        db->device = st.st_dev;
+        db->inode = st.st_ino;
+    }
+}
+
+/* SQLite would go on with a file that has no name any more, and all of it would be lost. */
+static int check_same_file(const struct db *db, struct err *e)
+{
+    struct stat st;
+    if (!stat(db->path, &st) && st.st_dev == db->device && st.st_ino == db->inode)
+        return 0;
+    return err_system(e,
+                      "%s is not the file any more that it was: deleted, moved or replaced while "
+                      "in use; put it back, or begin a new one, and run again",
+                      db->path);
+}
+
+int db_open(const char *path, enum db_mode mode, struct db **out, struct err *e)
+{
+    if (check_path(path, mode, e))
+        return -1;
+    struct db *db = xcalloc(1, sizeof *db);
+    db->path = xstrdup(path);
+    db->mode = mode;
+    db->tidy = mode == DB_READONLY && !has_log(path) && !access(path, W_OK);
+    if (open_connection(db, e)) {
         db_close(db);
         return -1;
     }
+    remember_file(db);
     *out = db;
     return 0;
+}
+
+void db_let_go(struct db *db)
+{
+    int rc = sqlite3_close(db->h);
+    assert(rc == SQLITE_OK); // else a statement is still open
+    (void)rc;
+    db->h = NULL;
+}
+
+int db_take_up(struct db *db, struct err *e)
+{
+    assert(!db->h);
+    return check_same_file(db, e) || open_connection(db, e) ? -1 : 0;
 }
 
 void db_close(struct db *db)
 {
     if (!db)
         return;
-    int rc = sqlite3_close(db->h);
-    assert(rc == SQLITE_OK); // else a statement is still open
-    (void)rc;
+    db_let_go(db);
     if (db->tidy)
         tidy_up(db->path);
     free(db->path);
@@ -248,7 +291,7 @@ int db_exec(struct db *db, const char *sql, struct err *e)
 int db_begin(struct db *db, struct err *e)
 {
     assert(!db_in_transaction(db));
-    return db_exec(db, "BEGIN IMMEDIATE", e);
+    return check_same_file(db, e) ? -1 : db_exec(db, "BEGIN IMMEDIATE", e);
 }
 
 int db_commit(struct db *db, struct err *e)

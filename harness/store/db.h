@@ -22,6 +22,11 @@ enum db_mode { DB_READONLY, DB_READWRITE, DB_CREATE };
  */
 int db_open(const char *path, enum db_mode mode, struct db **out, struct err *e);
 void db_close(struct db *db);
+/* Around a fork: the file is let go of, and taken up again. Between the two nothing is called but
+ * db_close. SQLite's locks are the process's: a child that opened the file while its parent's
+ * connection lay in its memory would take locks for held that it does not hold. */
+void db_let_go(struct db *db);
+int db_take_up(struct db *db, struct err *e);
 const char *db_path(const struct db *db);
 
 /* From now on only SELECT and harmless PRAGMAs compile; all else is refused by name. */
@@ -30,8 +35,9 @@ void db_only_read(struct db *db);
 /* One or more statements without values, results ignored. */
 int db_exec(struct db *db, const char *sql, struct err *e);
 
-/* BEGIN IMMEDIATE: waits for other writers. Not nested. db_rollback() is for the way out of an
- * error: it keeps quiet, and does nothing when no transaction is open. */
+/* BEGIN IMMEDIATE: waits for other writers; ERR_SYSTEM where the file was deleted, moved or
+ * replaced since it was opened: what is written would be lost. Not nested. db_rollback() is for the
+ * way out of an error: it keeps quiet, and does nothing when no transaction is open. */
 int db_begin(struct db *db, struct err *e);
 int db_commit(struct db *db, struct err *e);
 void db_rollback(struct db *db);

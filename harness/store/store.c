@@ -246,6 +246,16 @@ void store_close(struct store *s)
     free(s);
 }
 
+void store_let_go(struct store *s)
+{
+    db_let_go(s->db);
+}
+
+int store_take_up(struct store *s, struct err *e)
+{
+    return db_take_up(s->db, e);
+}
+
 struct db *store_db(struct store *s)
 {
     return s->db;

@@ -12,7 +12,8 @@
  * overwritten.
  *
  * Must not know: models, methods, tasks. Strings are borrowed for the call. A struct store belongs
- * to one thread and must not cross a fork; open another one.
+ * to one thread and must not cross a fork: the parent lets go of it around one, the child opens
+ * another.
  */
 #ifndef KVLAB_STORE_H
 #define KVLAB_STORE_H
@@ -34,6 +35,9 @@ enum store_mode {
  * An older one is brought up to date first, in one transaction. */
 int store_open(const char *path, enum store_mode mode, struct store **out, struct err *e);
 void store_close(struct store *s); // NULL is fine
+/* Around a fork, in the parent (db.h says why). After an error only store_close. */
+void store_let_go(struct store *s);
+int store_take_up(struct store *s, struct err *e);
 
 /* For reading with SQL (reports, status, query): see db.h and the views in schema.sql. */
 struct db *store_db(struct store *s);
