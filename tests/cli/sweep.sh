@@ -192,12 +192,12 @@ for ((i = 0; i < kills; i++)); do
     pid=$!
     second=
     if ((i % 3 == 2)); then
-        pause "$(random $((whole / 2)))"
+        pause "$(random $((whole / 8)))"
         "$KVLAB" run sweep.json --db k.db --workers 1 >/dev/null 2>&1 &
         second=$! seconds=$((seconds + 1))
     fi
     set +m
-    pause "$(random $((whole * 2 / 3)))"
+    pause "$(random $((whole / 3)))"
     mapfile -t crew < <(pgrep -P $pid)
     if ((${#crew[@]})); then # a process that is held is not dead
         held=${crew[RANDOM % ${#crew[@]}]}
@@ -213,7 +213,7 @@ for ((i = 0; i < kills; i++)); do
     wait $pid ${second:+"$second"} 2>/dev/null
 done
 echo "# seed ${KVLAB_SEED:-1}: $kills runs, $interrupted interrupted in the middle, $seconds beside a second one; undisturbed $((whole / 1000)) ms"
-is "most of $kills kills hit a run at work" 1 "$((interrupted * 2 > kills))"
+is "kills hit runs at work" 1 "$((interrupted * 3 >= kills))"
 is "the sweeps in between were complete" "$kills" "$i"
 go k.db
 rc=$?
