@@ -45,6 +45,12 @@ struct measured {
     double seconds[BENCH_REPEATS_MAX], mib[BENCH_REPEATS_MAX];
 };
 
+/* --quick takes shorter prompts. */
+static int words_of(const struct bench *b, const struct size *s)
+{
+    return b->quick ? s->words / 4 : s->words;
+}
+
 /* 16 settings that share a prefill: bits 1 to 4, each under four budgets. */
 static void put_settings(struct buf *b, int n)
 {
@@ -55,7 +61,7 @@ static void put_settings(struct buf *b, int n)
             i ? "," : "", i, 1 + i % 4, budgets[i / 4]);
 }
 
-static int write_config(const char *dir, const struct size *s, struct err *e)
+static int write_config(const struct bench *b, const char *dir, const struct size *s, struct err *e)
 {
     char path[DIR_MAX + 32];
     struct buf text;
@@ -64,7 +70,7 @@ static int write_config(const char *dir, const struct size *s, struct err *e)
     buf_printf(&text,
                "{\"name\":\"growth\",\"model\":\"mini\",\"samples\":%d,\"data\":{\"seed\":1,"
                "\"words\":%d},\"tasks\":[\"mini_doc_qa\"],\"settings\":[",
-               s->samples, s->words);
+               s->samples, words_of(b, s));
     put_settings(&text, s->settings);
     buf_str(&text, "]}");
     int rc = file_write(path, text_buf(&text), e);
@@ -131,7 +137,7 @@ static int measure(const struct bench *b, const struct size *s, double *seconds,
     int n = snprintf(dir, sizeof dir, "%s/kvlab-XXXXXX", tmp && *tmp ? tmp : "/tmp");
     if (n >= (int)sizeof dir || !mkdtemp(dir))
         return err_system(e, "%s: %s", dir, strerror(errno));
-    int rc = write_config(dir, s, e) || time_child(b, dir, s, seconds, mib, e) ? -1 : 0;
+    int rc = write_config(b, dir, s, e) || time_child(b, dir, s, seconds, mib, e) ? -1 : 0;
     take_away(dir);
     return rc;
 }
@@ -145,7 +151,9 @@ static void put(struct bench *b, const struct axis *a, int i, const char *unit, 
     double factor = grows ? (double)a->sizes[i].grows / a->sizes[0].grows : 1;
     for (int k = 0; k < rounds; k++)
         base[k] = first[k] * factor;
-    snprintf(name, sizeof name, "%s %d %s, %s", a->name, a->sizes[i].grows, a->unit,
+    const struct size *s = &a->sizes[i];
+    int shown = s->grows == s->words ? words_of(b, s) : s->grows;
+    snprintf(name, sizeof name, "%s %d %s, %s", a->name, shown, a->unit,
              *unit == 's' ? "time" : "memory");
     snprintf(against, sizeof against, "%.3g times the smallest (1: %s)", factor,
              grows ? "linear" : "the same");
