@@ -195,8 +195,11 @@ check-long: all
 
 ## faults: a sweep killed, held and doubled at 60 random moments (KILLS=N, SEED=N to repeat; minutes)
 faults: $(B)/kvlab
-	@seed=$(or $(SEED),$$(date +%N | sed 's/^0*//')); echo "make faults SEED=$$seed repeats this"; \
-	 KVLAB_KILLS=$(or $(KILLS),60) KVLAB_SEED=$$seed B=$(B) bash tests/run.sh sweep
+	@seed=$(or $(SEED),$$(date +%N | sed 's/^0*//')); dir=$$(mktemp -d); \
+	 echo "make faults SEED=$$seed repeats this"; \
+	 (cd $$dir && LC_ALL=C.UTF-8 KVLAB_KILLS=$(or $(KILLS),60) KVLAB_SEED=$$seed KVLAB_HOME=$(CURDIR) \
+	 KVLAB=$(CURDIR)/$(B)/kvlab bash $(CURDIR)/tests/cli/sweep.sh) && rm -rf $$dir || \
+	 { echo "make faults SEED=$$seed failed; its files are in $$dir" >&2; exit 1; }
 
 ## golden: compare with the reference values in GOLDEN=DIR (default ../shared/golden)
 golden:
