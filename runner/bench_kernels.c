@@ -253,6 +253,13 @@ static void mix_codes(const struct kernels *kn, struct data *d)
     }
 }
 
+static void encode_group(const struct kernels *kn, struct data *d)
+{
+    struct group_form form = {group_grid(8, false), false, true, 1};
+    for (int i = 0; i < HIDDEN; i += GROUP)
+        kn->encode_group((uint8_t *)d->out + i, d->x + i, GROUP, &form);
+}
+
 static void pack(const struct kernels *kn, struct data *d)
 {
     uint8_t *to = (uint8_t *)d->out; // which is larger
@@ -308,6 +315,7 @@ static const struct {
     {"unpack_rows, 7 such", "G/s", 1e-9 * CHUNKS *OTHERS *HEAD, unpack_rows},
     {"scores_codes, 7 such", "G/s", 1e-9 * CHUNKS *OTHERS *HEAD, scores_codes},
     {"mix_codes, 7 such", "G/s", 1e-9 * CHUNKS *OTHERS *HEAD, mix_codes},
+    {"encode_group, 8 groups of 32", "G/s", 1e-9 * HIDDEN, encode_group},
     {"pack, 2 bits, 8 of 32 kept", "G/s", 1e-9 * CHUNKS *OTHERS *HEAD, pack},
 };
 

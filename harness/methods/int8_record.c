@@ -33,11 +33,12 @@ struct int8_rows int8_record_rows(const uint8_t *first, size_t stride, int d,
                               !q->half_pairs};
 }
 
-void int8_record_put(uint8_t *record, float *x, int d, const struct kvo_quant *q)
+void int8_record_put(const struct kernels *kn, uint8_t *record, float *x, int d,
+                     const struct kvo_quant *q)
 {
     uint8_t *pairs = record + d;
     for (int i = 0; i < d; i += q->group) {
-        struct kvo_pair p = kvo_encode(record + i, x + i, q->group, BITS, q);
+        struct kvo_pair p = kvo_encode(kn, record + i, x + i, q->group, BITS, q);
         kvo_decode(x + i, record + i, p, q->group, BITS, q);
         pairs = put_number(pairs, p.scale, q);
         pairs = put_number(pairs, p.zero, q);

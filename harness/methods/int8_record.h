@@ -14,7 +14,8 @@ size_t int8_record_size(int d, const struct kvo_quant *q);
 struct int8_rows int8_record_rows(const uint8_t *first, size_t stride, int d,
                                   const struct kvo_quant *q);
 /* x[d] becomes what the record decodes to. */
-void int8_record_put(uint8_t *record, float *x, int d, const struct kvo_quant *q);
+void int8_record_put(const struct kernels *kn, uint8_t *record, float *x, int d,
+                     const struct kvo_quant *q);
 
 /* n pairs as stored: all scales, then all offsets. */
 size_t kvo_pairs_size(int n, const struct kvo_quant *q);

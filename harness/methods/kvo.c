@@ -230,7 +230,7 @@ static void append(const struct kv_part *p, float *k, float *v, void *record)
     }
     size_t each = int8_record_size(p->shape.head_dim, &key);
     for (int h = 0; h < p->shape.n_kv_heads; h++)
-        int8_record_put((uint8_t *)record + (size_t)h * each, k + h * p->shape.head_dim,
+        int8_record_put(p->kernels, (uint8_t *)record + (size_t)h * each, k + h * p->shape.head_dim,
                         p->shape.head_dim, &key);
 }
 

@@ -95,15 +95,13 @@ static struct group_pair shared(struct kvo_pair p)
     return (struct group_pair){p.scale, p.zero};
 }
 
-struct kvo_pair kvo_encode(uint8_t *codes, const float *x, int n, int bits,
-                           const struct kvo_quant *q)
+struct kvo_pair kvo_encode(const struct kernels *kn, uint8_t *codes, const float *x, int n,
+                           int bits, const struct kvo_quant *q)
 {
     assert(n > 0 && bits >= 1 && bits <= KVO_BITS_MAX);
-    struct group_grid g = group_grid(bits, q->symmetric);
-    struct group_pair p = group_pair(x, n, g, q->symmetric, (float)q->clip);
-    if (q->half_pairs)
-        p = (struct group_pair){group_half(p.scale), group_half(p.zero)};
-    group_encode(codes, x, n, p, g);
+    struct group_form form = {group_grid(bits, q->symmetric), q->symmetric, q->half_pairs,
+                              (float)q->clip};
+    struct group_pair p = kn->encode_group(codes, x, n, &form);
     return (struct kvo_pair){p.scale, p.zero};
 }
 
@@ -191,15 +189,15 @@ static void prune_few(struct kvo_group *g, const struct kvo_quant *q)
         g->kept[i] = kept >> i & 1;
 }
 
-void kvo_key_encode(struct kvo_group *out, const float *x, const float *base,
-                    const struct kvo_quant *key)
+void kvo_key_encode(const struct kernels *kn, struct kvo_group *out, const float *x,
+                    const float *base, const struct kvo_quant *key)
 {
     float d[KVO_GROUP_MAX];
     int n = key->group;
     assert(n >= 1 && n <= KVO_GROUP_MAX);
     for (int i = 0; i < n; i++)
         d[i] = x[i] - base[i];
-    out->pair = kvo_encode(out->codes, d, n, key->bits, key);
+    out->pair = kvo_encode(kn, out->codes, d, n, key->bits, key);
     if (key->bits <= KVO_FEW_BITS && n <= KVO_FEW_ENTRIES && n % 8 == 0) {
         prune_few(out, key);
         return;
@@ -260,7 +258,7 @@ void kvo_value_encode(struct kvo_group *out, const float *v, const struct kvo_qu
     memcpy(x, v, (size_t)n * sizeof *x);
     for (int i = 0; i < n; i += value->chunk) // before the range is taken: 0 is always in it
         x[i] = 0;
-    out->pair = kvo_encode(out->codes, x, n, value->bits, value);
+    out->pair = kvo_encode(&kernels_plain, out->codes, x, n, value->bits, value);
     kvo_decode(x, out->codes, out->pair, n, value->bits, value);
     prune_values(out->kept, x, value);
     struct group_grid g = group_grid(2 * value->bits, value->symmetric);
@@ -312,7 +310,7 @@ static void int8_channels(float *x, const struct kvo_rows *k, int t, int c,
 {
     uint8_t codes[KVO_GROUP_MAX];
     get_channels(x, k, t, c, key->group);
-    struct kvo_pair p = kvo_encode(codes, x, key->group, KEY_BASE_BITS, key);
+    struct kvo_pair p = kvo_encode(&kernels_plain, codes, x, key->group, KEY_BASE_BITS, key);
     kvo_decode(x, codes, p, key->group, KEY_BASE_BITS, key);
     put_channels(k, t, c, x, key->group);
 }
@@ -340,7 +338,7 @@ static void key_channels(const struct kvo_rows *k, int t, int c, const float *ba
     struct kvo_group g = {.codes = codes, .kept = kept};
     get_channels(x, k, t, c, key->group);
     if (key->bits < KVO_BITS_OFF) {
-        kvo_key_encode(&g, x, base, key);
+        kvo_key_encode(&kernels_plain, &g, x, base, key);
         kvo_key_decode(x, &g, base, key);
     } else {
         for (int i = 0; i < key->group; i++)

@@ -73,15 +73,15 @@ int kvo_value_kept(const struct kvo_quant *value);
 int kvo_lowest(int bits, bool symmetric);
 
 /* n entries with their own scale and offset, at any width up to 8 bits. */
-struct kvo_pair kvo_encode(uint8_t *codes, const float *x, int n, int bits,
-                           const struct kvo_quant *q);
+struct kvo_pair kvo_encode(const struct kernels *kn, uint8_t *codes, const float *x, int n,
+                           int bits, const struct kvo_quant *q);
 void kvo_decode(float *x, const uint8_t *codes, struct kvo_pair pair, int n, int bits,
                 const struct kvo_quant *q);
 
 /* One group of key channels of one token, as difference to the decoded salient token of its chunk.
  * Decoding writes base + difference. */
-void kvo_key_encode(struct kvo_group *out, const float *x, const float *base,
-                    const struct kvo_quant *key);
+void kvo_key_encode(const struct kernels *kn, struct kvo_group *out, const float *x,
+                    const float *base, const struct kvo_quant *key);
 void kvo_key_decode(float *x, const struct kvo_group *in, const float *base,
                     const struct kvo_quant *key);
 

@@ -178,13 +178,13 @@ static uint8_t *put_numbers(uint8_t *to, const float *x, int n, bool half)
 }
 
 /* One key: its groups' codes and pairs, and what it keeps as bits. */
-static void encode_key(const struct kvo_format *f, struct kvo_work *w, const float *x,
-                       const float *base, struct kvo_pair *pairs)
+static void encode_key(const struct kvo_format *f, const struct kernels *kn, struct kvo_work *w,
+                       const float *x, const float *base, struct kvo_pair *pairs)
 {
     memset(w->mask, 0, (size_t)(f->d + 7) / 8);
     for (int c = 0; c < f->d; c += f->key.group) {
         struct kvo_group g = {.codes = w->codes + c, .kept = w->kept + c};
-        kvo_key_encode(&g, x + c, base + c, &f->key);
+        kvo_key_encode(kn, &g, x + c, base + c, &f->key);
         *pairs++ = g.pair;
     }
     for (int c = 0; c < f->d; c++)
@@ -199,7 +199,7 @@ static uint8_t *put_keys(const struct kvo_format *f, const struct kernels *kn, s
     size_t mask = mask_size(f, &f->key), bit = 0;
     uint8_t *masks = to + f->key_pairs_size, *codes = masks + f->key_masks_size;
     for (int i = 0; i < others; i++) {
-        encode_key(f, w, k + (i + 1) * d, k, w->pairs + i * groups);
+        encode_key(f, kn, w, k + (i + 1) * d, k, w->pairs + i * groups);
         memcpy(masks + (size_t)i * mask, w->mask, mask);
         bit += kn->pack(codes, bit, w->codes, w->mask, f->key.bits, d);
     }
@@ -303,7 +303,7 @@ void kvo_block_put(const struct kvo_format *f, const struct kernels *kn, struct 
         uint32_t start = (uint32_t)(to - block);
         if (f->index_size)
             memcpy(block + (size_t)j * sizeof start, &start, sizeof start);
-        int8_record_put(bases + (size_t)j * f->base_size, chunk, f->d, &f->key);
+        int8_record_put(kn, bases + (size_t)j * f->base_size, chunk, f->d, &f->key);
         to = packs(&f->key) ? put_keys(f, kn, w, to, chunk) : put_key_numbers(f, to, chunk);
         if (packs(&f->value))
             to = put_chunk_values(f, kn, w, block, to, v, j * f->key.chunk);

@@ -116,7 +116,7 @@ static void push(struct q8_store *s, const struct side *x, int head, int t, cons
     int d = s->part.shape.head_dim;
     float *copy = s->row + head * d;
     memcpy(copy, row, (size_t)d * sizeof *row);
-    int8_record_put(record_at(s, x, head, t), copy, d, &s->quant);
+    int8_record_put(s->part.kernels, record_at(s, x, head, t), copy, d, &s->quant);
 }
 
 static uint64_t code_bits(const struct q8_store *s)

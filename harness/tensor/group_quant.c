@@ -65,7 +65,7 @@ struct group_pair group_pair_of(float min, float max, struct group_grid g, bool 
     }
     if (symmetric) // by the signed maximum, not by max |x|
         return (struct group_pair){group_scale(max / g.high), 0};
-    return (struct group_pair){group_scale((max - min) / g.high), min};
+    return (struct group_pair){group_scale((max - min) / g.high), min + 0.0f}; // one zero of two
 }
 
 float group_half(float x)

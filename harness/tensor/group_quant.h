@@ -23,6 +23,13 @@ struct group_grid {
 
 struct group_grid group_grid(int bits, bool symmetric);
 
+/* How a group becomes codes. half: its pair is rounded to f16 before. */
+struct group_form {
+    struct group_grid grid;
+    bool symmetric, half;
+    float clip;
+};
+
 /* A scale that can be divided by: max(s, GROUP_LEAST), and NaN stays. */
 float group_scale(float s);
 

@@ -13,6 +13,7 @@
 #include <stdbool.h>
 
 #include "harness/tensor/dtype.h"
+#include "harness/tensor/group_quant.h"
 #include "harness/tensor/packed.h"
 #include "harness/tensor/quant_rows.h"
 
@@ -88,6 +89,9 @@ struct kernels {
                            const struct code_pairs *pairs, const float *base, int n, float divisor);
     size_t (*mix_codes)(float *out, const float *w, const struct code_rows *rows,
                         const struct code_pairs *pairs, int n);
+    /* The group quantizer of n > 0 numbers: codes of at most 8 bits, and the pair. */
+    struct group_pair (*encode_group)(uint8_t *codes, const float *x, int n,
+                                      const struct group_form *form);
     /* The way back: codes of 1 to 8 bits, one a byte, of the channels in `mask` (NULL: all), from
      * bit `bit` of `to` on, where zeros are; no byte beyond the last code is touched. Returns how
      * many bits it wrote. */

@@ -143,6 +143,13 @@ static inline vec v_bytes(uint64_t a, uint64_t b)
 {
     return BOTH(bytes8(_mm_cvtsi64_si128((long long)a)), bytes8(_mm_cvtsi64_si128((long long)b)));
 }
+static inline void v_store_bytes(uint8_t *p, vec x)
+{
+    __m256i w = _mm256_packus_epi32(_mm256_cvtps_epi32(x.a), _mm256_cvtps_epi32(x.b));
+    w = _mm256_permute4x64_epi64(w, 0xD8);
+    _mm_storeu_si128((__m128i *)p, _mm_packus_epi16(_mm256_castsi256_si128(w),
+                                                    _mm256_extracti128_si256(w, 1)));
+}
 static inline vec v_words(const uint64_t w[4])
 {
     return BOTH(words8(_mm_set_epi64x((long long)w[1], (long long)w[0])),

@@ -88,6 +88,10 @@ static inline vec v_bytes(uint64_t a, uint64_t b)
     __m128i x = _mm_set_epi64x((long long)b, (long long)a);
     return _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(x));
 }
+static inline void v_store_bytes(uint8_t *p, vec x)
+{
+    _mm_storeu_si128((__m128i *)p, _mm512_cvtepi32_epi8(_mm512_cvtps_epi32(x)));
+}
 static inline vec v_words(const uint64_t w[4])
 {
     __m256i x = _mm256_set_epi64x((long long)w[3], (long long)w[2], (long long)w[1],

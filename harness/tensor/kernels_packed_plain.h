@@ -158,3 +158,13 @@ static size_t pack(uint8_t *to, size_t bit, const uint8_t *codes, const uint8_t 
             to[at / 8] |= (uint8_t)((codes[i] >> b & 1) << at % 8);
     return at - bit;
 }
+
+static struct group_pair encode_group(uint8_t *codes, const float *x, int n,
+                                      const struct group_form *form)
+{
+    struct group_pair p = group_pair(x, n, form->grid, form->symmetric, form->clip);
+    if (form->half)
+        p = (struct group_pair){group_half(p.scale), group_half(p.zero)};
+    group_encode(codes, x, n, p, form->grid);
+    return p;
+}

@@ -1,6 +1,7 @@
 /*
  * INT8 rows and code rows, over the operations of kernels_simd.h, kernels_rows_simd.h and:
- *   v_bytes, v_words (16 codes of 8 or of 16 bits in general registers, as floats).
+ *   v_bytes, v_words (16 codes of 8 or of 16 bits in general registers, as floats),
+ *   v_store_bytes (16 whole numbers of 0 to 255).
  */
 #include "harness/tensor/kernels_unpack_rows.h"
 #include "harness/tensor/packed.h"
@@ -404,4 +405,36 @@ static size_t pack(uint8_t *to, size_t bit, const uint8_t *codes, const uint8_t 
     }
     memcpy(w.to, &w.bits, (size_t)(w.n + 7) / 8);
     return (size_t)count;
+}
+
+/* The ends of the range; false where a number is not finite. */
+INLINE bool finite_range(float *min, float *max, const float *x, int n)
+{
+    vec low = v_load(x), high = low, rest = v_mul(low, v_zero());
+    for (int i = LANES; i < n; i += LANES) {
+        vec y = v_load(x + i);
+        low = v_min(y, low), high = v_max(y, high);
+        rest = v_add(rest, v_mul(y, v_zero()));
+    }
+    *max = v_max_lane(high), *min = -v_max_lane(v_sub(v_zero(), low));
+    return v_sum(rest) == 0;
+}
+
+static struct group_pair encode_group(uint8_t *codes, const float *x, int n,
+                                      const struct group_form *form)
+{
+    float min, max;
+    struct group_grid g = form->grid;
+    if (n % LANES || !finite_range(&min, &max, x, n))
+        return kernels_plain.encode_group(codes, x, n, form);
+    struct group_pair p = group_pair_of(min, max, g, form->symmetric, form->clip);
+    if (form->half)
+        p = (struct group_pair){group_half(p.scale), group_half(p.zero)};
+    vec scale = v_set1(p.scale), zero = v_set1(p.zero), low = v_set1(g.low), high = v_set1(g.high);
+    for (int i = 0; i < n; i += LANES) {
+        vec q = v_div(v_sub(v_load(x + i), zero), scale);
+        q = v_round(v_min(v_max(q, low), high));
+        v_store_bytes(codes + i, v_sub(q, low));
+    }
+    return p;
 }

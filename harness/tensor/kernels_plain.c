@@ -176,6 +176,7 @@ const struct kernels kernels_plain = {
     .scan_tiles = scan_tiles,
     .widen_tile = widen_tile,
     .pack = pack,
+    .encode_group = encode_group,
     .unpack = unpack,
     .unpack_rows = unpack_rows,
     .scores_codes = scores_codes,

@@ -294,6 +294,7 @@ static void narrow_f16(uint16_t *out, const float *in, long n)
         .scan_tiles = scan_tiles,                                                                  \
         .widen_tile = widen_tile,                                                                  \
         .pack = pack,                                                                              \
+        .encode_group = encode_group,                                                              \
         .unpack = unpack_of_level,                                                                 \
         .unpack_rows = unpack_rows_of_level,                                                       \
         .scores_codes = scores_codes_of_level,                                                     \

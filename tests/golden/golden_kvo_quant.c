@@ -110,7 +110,7 @@ static void detail_release(struct detail *d)
 static void int8_detail(const struct work *w, float *x, int *codes, float *scale, float *zero)
 {
     uint8_t u[KVO_GROUP_MAX];
-    struct kvo_pair p = kvo_encode(u, x, w->q.group, 8, &w->q);
+    struct kvo_pair p = kvo_encode(kernels_best(), u, x, w->q.group, 8, &w->q);
     kvo_decode(x, u, p, w->q.group, 8, &w->q);
     for (int i = 0; i < w->q.group; i++)
         codes[i] = u[i] + kvo_lowest(8, w->q.symmetric);
@@ -126,7 +126,7 @@ static void key_detail(const struct work *w, struct detail *d, int token, int ch
     int g = w->q.group;
     for (int i = 0; i < g; i++) // the salient token's difference to itself is zeros
         x[i] = token % w->q.chunk ? in_at(w, token, channel + i) : base[i];
-    kvo_key_encode(&out, x, base, &w->q);
+    kvo_key_encode(kernels_best(), &out, x, base, &w->q);
     long at = (long)token * w->channels + channel;
     for (int i = 0; i < g; i++) {
         d->codes[at + i] = codes[i] + kvo_lowest(w->q.bits, w->q.symmetric);
@@ -259,7 +259,7 @@ static void any_width(const struct work *w, float *x)
         int t = (int)(at / w->channels), c = (int)(at % w->channels);
         for (int i = 0; i < g; i++)
             v[i] = in_at(w, t, c + i);
-        struct kvo_pair p = kvo_encode(codes, v, g, w->q.bits, &w->q);
+        struct kvo_pair p = kvo_encode(kernels_best(), codes, v, g, w->q.bits, &w->q);
         kvo_decode(v, codes, p, g, w->q.bits, &w->q);
         for (int i = 0; i < g; i++)
             x[((long)((c + i) / w->dim) * w->tokens + t) * w->dim + (c + i) % w->dim] = v[i];

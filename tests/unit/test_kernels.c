@@ -137,6 +137,25 @@ static void check_exact(const struct kernels *kn, int n)
     assert_int_equal(kn->count_from(x, n, least), kernels_plain.count_from(x, n, least));
 }
 
+/* Codes and pair of a group, whatever is in it: the same bits at each level. */
+static void check_group(const struct kernels *kn, int n, int round)
+{
+    static const float odd[] = {0, -0.0f, NAN, INFINITY, -INFINITY, 1e30f};
+    static float x[MAX];
+    uint8_t got[MAX], want[MAX];
+    int bits = 1 + round % 8;
+    bool symmetric = bits > 1 && round % 3 == 0;
+    struct group_form form = {group_grid(bits, symmetric), symmetric, round % 2,
+                              round % 5 ? 1 : 0.9f};
+    fill(x, n, round % 7 ? 1 : 0);
+    if (round % 4 == 0)
+        x[rng_below(&r, n)] = odd[rng_below(&r, (int)(sizeof odd / sizeof *odd))];
+    struct group_pair a = kn->encode_group(got, x, n, &form);
+    struct group_pair b = kernels_plain.encode_group(want, x, n, &form);
+    assert_memory_equal(&a, &b, sizeof a);
+    assert_memory_equal(got, want, (size_t)n);
+}
+
 static void every_level_agrees_with_plain(void **state)
 {
     static const char *const names[] = {"plain", "avx2", "avx512", "avx512vbmi"};
@@ -147,6 +166,9 @@ static void every_level_agrees_with_plain(void **state)
             continue;
         for (int n = 1; n <= 70; n++)
             check_vectors(kn, n), check_halves(kn, n), check_exact(kn, n);
+        for (int round = 0; round < 2000; round++)
+            check_group(kn, round % 2 ? 1 + rng_below(&r, 70) : 16 * (1 + rng_below(&r, 16)),
+                        round);
         for (int k = 1; k <= 70; k++)
             for (int f = 0; f < 3; f++)
                 check_matmul(kn,

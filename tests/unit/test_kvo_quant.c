@@ -181,10 +181,10 @@ static void key_group_survives(float *x, const float *rows, int t, int c, const 
     struct kvo_group g = {.codes = codes, .kept = kept};
     for (int i = 0; i < q->group; i++)
         base[i] = *at(x, t / q->chunk * q->chunk, c + i), v[i] = *at(x, t, c + i);
-    struct kvo_pair p = kvo_encode(codes, base, q->group, 8, q);
+    struct kvo_pair p = kvo_encode(kernels_best(), codes, base, q->group, 8, q);
     kvo_decode(base, codes, p, q->group, 8, q);
     if (t % q->chunk) {
-        kvo_key_encode(&g, v, base, q);
+        kvo_key_encode(kernels_best(), &g, v, base, q);
         for (int i = 0; i < q->group; i++)
             codes[i] = kept[i] ? codes[i] : 0;
         kvo_key_decode(v, &g, base, q);
@@ -312,7 +312,7 @@ static void nan_is_not_hidden(void **state)
         float x[32] = {0, 1, -1};
         uint8_t codes[32];
         x[i] = NAN;
-        struct kvo_pair p = kvo_encode(codes, x, 32, 8, &q);
+        struct kvo_pair p = kvo_encode(kernels_best(), codes, x, 32, 8, &q);
         kvo_decode(x, codes, p, 32, 8, &q);
         assert_true(isnan(x[0]) && isnan(x[31]));
     }

@@ -169,7 +169,8 @@ static void check_case(const struct scan_case *c)
     uint8_t *records = xcalloc((size_t)c->n * s.record + PACKED_SLACK, 1);
     make_rows(rows, c->n, c->d, c->kind);
     for (int i = 0; i < c->n; i++) {
-        int8_record_put(records + (size_t)i * s.record, rows + i * c->d, c->d, &c->quant);
+        int8_record_put(kernels_best(), records + (size_t)i * s.record, rows + i * c->d, c->d,
+                        &c->quant);
         kvo_scan_put(&s, i, records + (size_t)i * s.record);
     }
     for (int i = 0; i < c->n_q; i++)

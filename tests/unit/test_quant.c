@@ -68,7 +68,7 @@ static void check_against_kvo(const struct quant_format *f, int cols, struct poo
     int group = f->group ? f->group : cols;
     pack(&p, f, 3, cols, pool);
     for (int i = 0; i < 3 * cols; i += group) {
-        struct kvo_pair pair = kvo_encode(codes, p.floats + i, group, f->bits, &q);
+        struct kvo_pair pair = kvo_encode(kernels_best(), codes, p.floats + i, group, f->bits, &q);
         kvo_decode(want, codes, pair, group, f->bits, &q);
         assert_memory_equal(want, p.decoded + i, (size_t)group * sizeof *want);
         for (int l = 0; l < group; l++)
