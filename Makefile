@@ -193,6 +193,14 @@ tsan: deps
 check-long: all
 	@LONG=1 B=$(B) bash tests/run.sh longbench
 
+## faults: a sweep killed, held and doubled at 60 random moments (KILLS=N, SEED=N to repeat; minutes)
+faults: $(B)/kvlab
+	@seed=$(or $(SEED),$$(date +%N | sed 's/^0*//')); dir=$$(mktemp -d); \
+	 echo "make faults SEED=$$seed repeats this"; \
+	 (cd $$dir && LC_ALL=C.UTF-8 KVLAB_KILLS=$(or $(KILLS),60) KVLAB_SEED=$$seed KVLAB_HOME=$(CURDIR) \
+	 KVLAB=$(CURDIR)/$(B)/kvlab bash $(CURDIR)/tests/cli/sweep.sh) && rm -rf $$dir || \
+	 { echo "make faults SEED=$$seed failed; its files are in $$dir" >&2; exit 1; }
+
 ## golden: compare with the reference values in GOLDEN=DIR (default ../shared/golden)
 golden:
 	+@$(INNER) $(B)/golden
@@ -238,7 +246,7 @@ help:
 	@sed -n 's/^## //p' Makefile | awk -F': ' '{printf "  %-10s %s\n", $$1, $$2}'
 	@echo "variables: CC=clang VARIANT=release|asan|tsan|debug DEVELOPER=1 (warnings are errors) V=1 (show commands)"
 
-.PHONY: docs check-long all deps deps-dev demo test test-bins run-tests asan tsan golden bench lint tidy format \
+.PHONY: docs check-long faults all deps deps-dev demo test test-bins run-tests asan tsan golden bench lint tidy format \
         install uninstall clean help FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:

@@ -42,6 +42,10 @@ rows "sweep" 5 sweep --context 160 --threads 2
 is "sweep: stands against one pass" 1 \
     "$(grep -c '"case":"160 tokens and 8, sweep of 16".*"against":"one full pass"' out)"
 
+rows "growth" 16 growth
+is "growth: stands against the smallest case times the growth" 1 \
+    "$(grep -c '"case":"settings: 4 of a prompt, time".*"against":"4 times the smallest (1: linear)"' out)"
+
 refused "unknown bench" "kvlab: bench: there is no 'decod', did you mean 'decode'?*" bandwidth decod
 refused "unknown shape" "*--shape is '1.1', must be one of mini, 1.1b, did you mean '1.1b'?*" \
     decode --shape 1.1

@@ -1,6 +1,7 @@
 #!/bin/bash
 # What a result does not depend on: the settings beside it, the batch, workers, threads, memory,
-# being killed, a second run on the same database. Prints TAP. KVLAB_KILLS: how often to kill.
+# being killed, a second run on the same database. Prints TAP. KVLAB_KILLS: how often to kill;
+# KVLAB_SEED: which moments.
 set -u
 here=$(dirname "$0")
 # shellcheck source=tests/cli/lib.sh
@@ -129,19 +130,91 @@ is "together they give the same" "$(cat want)" "$(cat got)"
 is "with nothing doubled" "54|54|54.0|0.0|54|0|ok" "$(sound two.db)"
 like "both print the whole table" "*full*kvo 24*w4*" "$(cat out2)"
 
-# ---- any process killed at any moment ----
+# ---- a killed parent: its workers go on for some seconds, and what they store stays ----
+settled() { # DB: waits until a worker has been given something
+    local _
+    for _ in $(seq 200); do
+        [[ $(sqlite3 "$1" "SELECT count(*) FROM job WHERE state = 'running'" 2>/dev/null) == [1-9]* ]] && return
+        sleep 0.05
+    done
+}
+"$KVLAB" run sweep.json --db orphan.db --workers 2 --set samples=12 >/dev/null 2>&1 &
+pid=$!
+settled orphan.db
+mapfile -t crew < <(pgrep -P $pid)
+kill -KILL $pid
+wait $pid 2>/dev/null
+sqlite3 orphan.db "SELECT count(*) FROM job" >/dev/null # comes and goes: the log must stay
+for _ in $(seq 150); do
+    kill -0 "${crew[@]}" 2>/dev/null || break
+    sleep 0.1
+done
+is "the workers of a killed parent end within 15 s" "" "$(pgrep -f "run sweep.json --db orphan.db")"
+is "and have stored what they had, and given back the rest" "216|1|0" "$(sqlite3 orphan.db \
+    "SELECT count(*), total(state = 'done') > 0, sum(state = 'running') FROM job")"
+
+# ---- one worker asked to stop, a lock held by somebody else, a file that goes away ----
+"$KVLAB" run sweep.json --db one.db --workers 2 >out 2>err &
+pid=$!
+settled one.db
+kill -TERM "$(pgrep -P $pid | head -n 1)"
+(echo "BEGIN EXCLUSIVE;" && sleep 2 && echo "COMMIT;") | sqlite3 -cmd ".timeout 5000" one.db
+wait $pid
+is "a run whose worker was stopped, and its database locked for 2 s, ends with 0" 0 $?
+is "and has everything" "54|54|54.0|0.0|54|0|ok" "$(sound one.db)"
+"$KVLAB" run sweep.json --db gone.db --workers 2 --set samples=12 >out 2>err &
+pid=$!
+settled gone.db
+rm gone.db
+wait $pid
+is "a database that is deleted ends the run" 3 $?
+like "by name" "*gone.db is not the file any more*" "$(cat err)"
+
+# ---- any process killed, or held for a moment, at any moment ----
 RANDOM=${KVLAB_SEED:-1}
-signals=(KILL KILL TERM SEGV)
+signals=(KILL KILL TERM SEGV INT)
+now() { date +%s%N; }
+pause() { sleep "$(printf '%d.%06d' $(($1 / 1000000)) $(($1 % 1000000)))"; } # MICROSECONDS
+random() { echo $(((RANDOM * 32768 + RANDOM) % $1)); }
+start=$(now)
+go time.db --workers 2
+whole=$((($(now) - start) / 1000)) # microseconds of an undisturbed run
+interrupted=0 seconds=0
 for ((i = 0; i < kills; i++)); do
+    ((i % 4 == 0 && i)) && { # a new sweep, when the last one has been looked at
+        "$KVLAB" run sweep.json --db k.db --workers 2 --retry >/dev/null 2>&1
+        results k.db >got
+        cmp -s want got || { cp k.db "bad-$i.db"; break; }
+        rm -f k.db k.db-wal k.db-shm
+    }
+    set -m # a group of its own
     "$KVLAB" run sweep.json --db k.db --workers 2 >/dev/null 2>&1 &
     pid=$!
-    sleep "$((RANDOM % 2)).$(printf %02d $((RANDOM % 100)))"
-    mapfile -t crew < <(echo $pid && pgrep -P $pid)
-    kill -"${signals[RANDOM % 4]}" "${crew[RANDOM % ${#crew[@]}]}" 2>/dev/null
-    sleep 0.1
+    second=
+    if ((i % 3 == 2)); then
+        pause "$(random $((whole / 8)))"
+        "$KVLAB" run sweep.json --db k.db --workers 1 >/dev/null 2>&1 &
+        second=$! seconds=$((seconds + 1))
+    fi
+    set +m
+    pause "$(random $((whole / 3)))"
+    mapfile -t crew < <(pgrep -P $pid)
+    if ((${#crew[@]})); then # a process that is held is not dead
+        held=${crew[RANDOM % ${#crew[@]}]}
+        kill -STOP "$held" 2>/dev/null
+        pause "$(random 200000)"
+        kill -CONT "$held" 2>/dev/null
+    fi
+    crew+=("$pid")
+    kill -0 $pid 2>/dev/null && interrupted=$((interrupted + 1))
+    kill -"${signals[RANDOM % 5]}" "${crew[RANDOM % ${#crew[@]}]}" 2>/dev/null
+    pause "$(random 200000)"
     kill -KILL $pid 2>/dev/null
-    wait $pid 2>/dev/null
+    wait $pid ${second:+"$second"} 2>/dev/null
 done
+echo "# seed ${KVLAB_SEED:-1}: $kills runs, $interrupted interrupted in the middle, $seconds beside a second one; undisturbed $((whole / 1000)) ms"
+is "kills hit runs at work" 1 "$((interrupted * 3 >= kills))"
+is "the sweeps in between were complete" "$kills" "$i"
 go k.db
 rc=$?
 is "the run after $kills kills ends with 0, or 1 where a worker was made to crash twice" 1 "$((rc < 2))"
