@@ -12,8 +12,8 @@ readme=$top/README.md
 bash "$top/tests/tools/configs_readme.sh" "$KVLAB" >configs.md
 is "configs/README.md is what make docs writes" "" "$(diff "$top/configs/README.md" configs.md)"
 
-block() { # LANGUAGE: the first block of README in it
-    awk -v start="\`\`\`$1" '$0 == start {on = 1; next} /^```/ {if (on) exit} on' "$readme"
+block() { # LANGUAGE [N]: the Nth block of README in it
+    awk -v start="\`\`\`$1" -v n="${2:-1}" '$0 == start && !--n {on = 1; next} /^```/ {if (on) exit} on' "$readme"
 }
 block c >sinks.c
 is "README's method compiles" "" \
@@ -23,6 +23,10 @@ ln -s "$KVLAB" kvlab && ln -s "$top/configs" configs
 block json >mine.json
 ./kvlab run mine.json --limit 1 --set data.words=150 >out 2>err
 is "README's experiment runs" 0 $?
+block json 2 >sweep.json
+./kvlab run sweep.json --limit 1 --set 'tasks=[{"name": "mini_report", "words": 150}]' >out 2>err
+is "README's sweep runs" 0 $?
+like "in 17 settings" "*settings*17 in 2 prefill classes*" "$(cat err)"
 rm kvlab.db*
 
 # A small database stands for the demo's.
