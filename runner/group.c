@@ -15,7 +15,7 @@ static int find_task(struct group *g, const struct plan *p, struct err *e)
     for (int t = 0; t < p->x->n_tasks && g->variant && !g->task; t++)
         if (g->variant->task_ids[t] == c->task)
             g->task = &p->tasks[t];
-    if (!g->task || (size_t)c->sample_index >= g->task->samples.n ||
+    if (!g->variant || !g->task || (size_t)c->sample_index >= g->task->samples.n ||
         strcmp(g->task->samples.list[c->sample_index].hash, c->sample_hash))
         return err_system(e, "a job of sample %s[%d] is not of this plan",
                           g->task ? g->task->task->name : "?", c->sample_index);

@@ -35,7 +35,7 @@ is "JSON is valid" 1 "$(sqlite3 :memory: "SELECT json_valid(readfile('out.json')
 is "12 samples under 3 settings" 36 "$(value items_left)"
 is "a prompt is read once a class" 24 "$(value prompts)"
 prefill=$(value tokens.prefill)
-is "alone each setting would read its own" "$((prefill / 2 * 3))" "$(value tokens.prefill_single)"
+is "alone each setting would read its own" "$((prefill * 3 / 2))" "$(value tokens.prefill_single)"
 is "4 answers of 64 and 8 of 64 tokens at most, by 3" "$(value tokens.decode)" "$(value tokens.decode_most)"
 is "rates were measured" 2 "$(value time.measured_classes)"
 is "and give a time" real "$(type_of time.seconds)"

@@ -86,7 +86,7 @@ for doc in 1 2 3; do
         echo
     done
 done | sort -k 2 >data/qasper.jsonl
-echo '{"qasper": "Read.\n\n{context}\n\nQuestion: {input}\n\nAnswer:"}' >data/dataset2prompt.json
+printf '%s\n' '{"qasper": "Read.\n\n{context}\n\nQuestion: {input}\n\nAnswer:"}' >data/dataset2prompt.json
 echo '{"qasper": 6}' >data/dataset2maxlen.json
 head=(--workers 1 --set 'tasks=["qasper"]' --set data='{"data_dir": "data"}' --set samples=0)
 go head.db "${head[@]}"
