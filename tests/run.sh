@@ -6,7 +6,7 @@ set -u
 cd "$(dirname "$0")/.." || exit 2
 B=${B:-build/release} GOLDEN=${GOLDEN:-../shared/golden} pattern=${1:-}
 top=$PWD passed=0 failed=0 skipped=0
-case $B in *asan* | *tsan*) slower=4 ;; *) slower=1 ;; esac # time limits are stretched
+case $B in *asan* | *tsan*) slower=8 ;; *) slower=1 ;; esac # time limits are stretched
 [[ ${KVLAB_KILLS:-} ]] && slower=20
 [[ ${LONG:-} ]] && slower=20
 scratch=$(mktemp -d)
