@@ -104,6 +104,7 @@ static _Noreturn void be_worker(struct crew *c, int place, pid_t parent)
 {
     prctl(PR_SET_PDEATHSIG, SIGTERM);
     signal(SIGPIPE, SIG_IGN);
+    close(c->news[0]); // or else nobody would see that nobody listens any more, and wait for room
     if (getppid() != parent || stop_asked)
         _exit(0);
     struct worker_options w = {
@@ -270,11 +271,11 @@ static int run_all(struct crew *c, struct err *e)
 static void end_crew(struct crew *c)
 {
     int status;
+    close(c->news[0]); // what is told from now on is lost, and nobody waits for room
     tell_workers(c, SIGTERM); // after an error: the others end, too
     for (int i = 0; i < c->o.size.workers; i++)
         while (c->members[i].pid && waitpid(c->members[i].pid, &status, 0) < 0 && errno == EINTR)
             continue; // a signal: they have been told
-    close(c->news[0]);
     close(c->news[1]);
     crew_progress_end(&c->progress);
     free(c->members);
@@ -307,7 +308,7 @@ int crew_run(struct plan *p, const struct crew_options *o, struct crew_result *o
     int rc = run_all(&c, e);
     end_crew(&c);
     catch_signals(false);
-    out->interrupted = stop_asked && something_left(&c);
+    out->interrupted = !rc && stop_asked && something_left(&c);
     out->seconds = clock_seconds() - start;
     store_close(c.store);
     return rc;

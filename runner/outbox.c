@@ -41,9 +41,8 @@ static void empty(struct outbox *o)
     o->n = 0;
 }
 
-int outbox_flush(struct outbox *o, bool due, int *stored, struct err *e)
+int outbox_flush(struct outbox *o, bool due, outbox_report *report, void *arg, struct err *e)
 {
-    *stored = 0;
     if (o->n == 0 || (due && o->n < LETTERS_MAX && clock_seconds() - o->since < patience))
         return 0;
     struct store_finished *list = xcalloc((size_t)o->n, sizeof *list);
@@ -54,7 +53,8 @@ int outbox_flush(struct outbox *o, bool due, int *stored, struct err *e)
     }
     int rc = store_finish(o->store, list, o->n, e);
     for (int i = 0; i < o->n && !rc; i++)
-        *stored += list[i].kept;
+        if (list[i].kept)
+            report(arg, o->list[i]);
     free(list);
     empty(o);
     return rc;

@@ -11,6 +11,7 @@
 /* One result with all that it borrows. */
 struct letter {
     int64_t job, build;
+    int variant;                // of the plan: the sender's, for his report
     struct store_result result; // its strings lie in text and ids, or are of the program
     struct store_ledger ledger[LEDGER_ROWS_MAX];
     struct store_score score;
@@ -29,9 +30,10 @@ struct outbox {
 struct letter *letter_new(int64_t job, int64_t build);
 void outbox_send(struct outbox *o, struct letter *l);
 
-/* Stores all. With `due` only when they have waited long enough. *stored is how many went and were
- * still this process's. */
-int outbox_flush(struct outbox *o, bool due, int *stored, struct err *e);
+/* Stores all, and reports each that was still this process's. With `due` only when they have waited
+ * long enough. */
+typedef void outbox_report(void *arg, const struct letter *l);
+int outbox_flush(struct outbox *o, bool due, outbox_report *report, void *arg, struct err *e);
 /* What was not stored is lost. */
 void outbox_release(struct outbox *o);
 

@@ -39,6 +39,11 @@ struct worker {
 
 /* ---- news ---- */
 
+static int variant_of(const struct worker *w, const struct group *g)
+{
+    return (int)(g->variant - w->o->plan->variants);
+}
+
 static void tell(struct worker *w, bool now)
 {
     double t = clock_seconds();
@@ -49,6 +54,14 @@ static void tell(struct worker *w, bool now)
     struct news next = {.kind = NEWS_WORK, .worker = w->o->place, .variant = w->news.variant};
     memcpy(next.text, w->news.text, sizeof next.text);
     w->news = next;
+}
+
+/* News are of one variant. */
+static void turn_to(struct worker *w, int variant)
+{
+    if (variant != w->news.variant)
+        tell(w, true);
+    w->news.variant = variant;
 }
 
 static void tell_text(struct worker *w, enum news_kind kind, const struct err *why)
@@ -63,7 +76,7 @@ static void tell_group(struct worker *w, const struct group *g, const char *what
     struct buf b;
     buf_init(&b);
     group_name(g, &b);
-    w->news.variant = (int)(g->variant - w->o->plan->variants);
+    turn_to(w, variant_of(w, g));
     snprintf(w->news.text, sizeof w->news.text, "%.60s%s", b.s, what);
     buf_release(&b);
     tell(w, true);
@@ -71,20 +84,26 @@ static void tell_group(struct worker *w, const struct group *g, const char *what
 
 /* ---- results ---- */
 
-static int send_result(struct worker *w, struct letter *l)
+static void send_result(struct worker *w, const struct group *g, struct letter *l)
 {
+    l->variant = variant_of(w, g);
+    outbox_send(&w->outbox, l);
+}
+
+/* Counted when they are stored: what a killed worker had not stored is done again. */
+static void count_stored(void *arg, const struct letter *l)
+{
+    struct worker *w = arg;
+    turn_to(w, l->variant);
     if (l->result.error)
         w->news.failed++;
     else
         w->news.done++;
-    outbox_send(&w->outbox, l);
-    return 0;
 }
 
 static int flush(struct worker *w, bool due, struct err *e)
 {
-    int stored;
-    return outbox_flush(&w->outbox, due, &stored, e);
+    return outbox_flush(&w->outbox, due, count_stored, w, e);
 }
 
 static int fail_group(struct worker *w, struct group *g, const struct err *why, struct err *e)
@@ -96,10 +115,9 @@ static int fail_group(struct worker *w, struct group *g, const struct err *why, 
     snprintf(shown.msg, sizeof shown.msg, "%.100s: %.800s", name.s, why->msg);
     buf_release(&name);
     tell_text(w, NEWS_WARN, &shown);
-    w->news.variant = (int)(g->variant - w->o->plan->variants);
     w->news.cost += estimate_group(g->model, (int)g->prompt.ids.n, g->rules.max_new, g->claim.n);
     for (int i = 0; i < g->claim.n; i++)
-        send_result(w, group_fail(g, i, why));
+        send_result(w, g, group_fail(g, i, why));
     group_free(g);
     return flush(w, true, e);
 }
@@ -109,9 +127,8 @@ static void finish_sequence(struct worker *w, struct group *g, int i)
     struct buf warning;
     buf_init(&warning);
     w->used -= group_cache_bytes(g, i);
-    w->news.variant = (int)(g->variant - w->o->plan->variants);
     w->news.cost += estimate_decode(g->model, (int)g->prompt.ids.n, g->rules.max_new);
-    send_result(w, group_finish(g, i, &warning));
+    send_result(w, g, group_finish(g, i, &warning));
     if (warning.n) {
         struct err e;
         err_item(&e, "%s", warning.s);
@@ -361,8 +378,6 @@ int worker_run(const struct worker_options *o)
         rc = work(&w, &e);
     if (rc)
         tell_text(&w, NEWS_FAILURE, &e);
-    else if (w.store)
-        rc = 0;
     if (close_worker(&w, &end) && !rc) { // the first error is the one to tell
         e = end;
         tell_text(&w, NEWS_FAILURE, &e);
