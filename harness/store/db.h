@@ -29,6 +29,11 @@ void db_let_go(struct db *db);
 int db_take_up(struct db *db, struct err *e);
 const char *db_path(const struct db *db);
 
+/* A second file, read-only and unchanged, whose tables are source.NAME until db_detach (or
+ * db_close); one at a time, and not in a transaction. */
+int db_attach(struct db *db, const char *path, struct err *e);
+void db_detach(struct db *db);
+
 /* From now on only SELECT and harmless PRAGMAs compile; all else is refused by name. */
 void db_only_read(struct db *db);
 
