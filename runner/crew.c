@@ -271,7 +271,7 @@ static int run_all(struct crew *c, struct err *e)
 static void end_crew(struct crew *c)
 {
     int status;
-    close(c->news[0]); // what is told from now on is lost, and nobody waits for room
+    close(c->news[0]);        // what is told from now on is lost, and nobody waits for room
     tell_workers(c, SIGTERM); // after an error: the others end, too
     for (int i = 0; i < c->o.size.workers; i++)
         while (c->members[i].pid && waitpid(c->members[i].pid, &status, 0) < 0 && errno == EINTR)
