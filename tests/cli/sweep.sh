@@ -97,7 +97,7 @@ is "of each document all but the first share its tokens" "9|1" \
 is "under every setting" "72|54" "$(sqlite3 head.db "SELECT count(*), total(shared_tokens > 0) FROM item" | sed 's/[.]0//')"
 results head.db >want_head
 sqlite3 head.db "UPDATE job SET head = NULL, state = 'ready', prediction = NULL, finished_at = NULL, build = NULL,
-    shared_tokens = NULL; DELETE FROM score; DELETE FROM ledger"
+    shared_tokens = NULL; DELETE FROM score; DELETE FROM item_ledger"
 go head.db "${head[@]}"
 is "without heads nothing is shared" 0 "$(sqlite3 head.db "SELECT max(shared_tokens) FROM item")"
 results head.db >got
@@ -171,6 +171,17 @@ rm gone.db
 wait $pid
 is "a database that is deleted ends the run" 3 $?
 like "by name" "*gone.db is not the file any more*" "$(cat err)"
+
+# ---- items of another machine, of which nobody here can know ----
+sqlite3 one.db "DELETE FROM score WHERE job = 1; DELETE FROM ledger WHERE job = 1;
+    UPDATE job SET state = 'running', prediction = NULL, finished_at = NULL, owner = 'elsewhere/1/x-1' WHERE id = 1"
+go one.db
+like "an item of another machine is left to it, and told" "*at work on other machines: 1 of the items*--take-over*" "$(cat err)"
+is "it stays that machine's" "elsewhere/1/x-1" "$(sqlite3 one.db "SELECT owner FROM job WHERE id = 1")"
+go one.db --take-over
+is "until it is taken over" "54|54|54.0|0.0|54|0|ok" "$(sound one.db)"
+results one.db >got
+is "with the same result" "$(cat want)" "$(cat got)"
 
 # ---- any process killed, or held for a moment, at any moment ----
 RANDOM=${KVLAB_SEED:-1}
