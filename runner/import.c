@@ -183,7 +183,6 @@ static int put_item(struct import *m, const struct scoring_task *t, int64_t task
 {
     const struct prediction *p = &t->predictions.list[i];
     char hash[SHA256_HEX], unnamed[32];
-    int64_t job;
     bool made;
     snprintf(unnamed, sizeof unnamed, IMPORT_UNNAMED "%zu", i + 1);
     if (put_sample(m, p, hash, e))
@@ -195,19 +194,21 @@ static int put_item(struct import *m, const struct scoring_task *t, int64_t task
                             .sample_index = (int)i,
                             .sample_hash = hash,
                             .prefill_class = "import"};
-    if (store_plan_job(m->store, &row, &job, &made, e))
+    struct store_result result = STORE_RESULT;
+    bool scored = t->metric && !isnan(t->scores[i]);
+    struct store_score score = {t->metric_name, scored ? t->metric->version : 0,
+                                scored ? t->scores[i] : 0};
+    result.prediction = p->pred;
+    struct store_item item = {
+        .job = row, .result = &result, .scores = &score, .n_scores = scored ? 1 : 0};
+    if (store_put_item(m->store, &item, &made, e))
         return -1;
     if (!made)
         return err_user(e, "%s/%s:%zu: '_id' %s was there before", m->scored->dir, t->file, i + 1,
                         row.sample_id);
-    if (store_put_imported(m->store, job, p->pred, e))
-        return -1;
     m->out->predictions++;
-    if (!t->metric || isnan(t->scores[i]))
-        return 0;
-    m->out->scores++;
-    struct store_score score = {t->metric_name, t->metric->version, t->scores[i]};
-    return store_put_score(m->store, job, &score, e);
+    m->out->scores += scored;
+    return 0;
 }
 
 static int put_items(struct import *m, struct err *e)

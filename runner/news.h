@@ -15,8 +15,8 @@ enum news_kind {
 
 struct news {
     enum news_kind kind;
-    int worker;  // place in the crew
-    int variant; // of the plan: what the work was for
+    int worker;       // place in the crew
+    int variant;      // of the plan: what the work was for
     int done, failed; // items that are stored
     double prefill_tokens, decode_tokens;
     double cost; // as estimate.h has it

@@ -113,6 +113,15 @@ static void say_what_runs(const struct session *s)
     buf_release(&b);
 }
 
+/* Of processes of another machine nobody here can know whether they live. */
+static void say_what_is_elsewhere(const struct session *s)
+{
+    if (s->result.elsewhere)
+        log_note("at work on other machines: %lld of the items; if those are dead, --take-over has "
+                 "them done here",
+                 (long long)s->result.elsewhere);
+}
+
 static int work(struct session *s, struct err *e)
 {
     char span[32];
@@ -126,7 +135,7 @@ static int work(struct session *s, struct err *e)
         return -1;
     forecast_make(s->forecast, &asked, log_get_level() > LOG_QUIET);
     say_what_runs(s);
-    struct crew_options crew = {s->o->db, s->forecast->size};
+    struct crew_options crew = {s->o->db, s->forecast->size, s->o->take_over};
     const struct crew_result *r = &s->result;
     store_close(s->store); // before workers are forked
     s->store = NULL;
@@ -138,6 +147,7 @@ static int work(struct session *s, struct err *e)
         "%.0f MiB",
         (long long)r->done, (long long)r->failed, clock_span(span, r->seconds),
         r->prefill_tokens / r->seconds, r->decode_tokens / r->seconds, (double)r->peak / 0x1p20);
+    say_what_is_elsewhere(s);
     return 0;
 }
 

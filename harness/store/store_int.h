@@ -23,6 +23,18 @@ struct store_steps {
  * of version 0. Does nothing when another process has just done it. */
 int store_migrate(struct db *db, struct store_steps list, struct err *e);
 
+/* ---- store_plan.c: jobs ---- */
+
+/* The SHA-256 that job j goes by, in hexadecimal digits. */
+int store_job_identity(struct store *s, const struct store_job *j, char out[65], struct err *e);
+int store_join_experiment(struct store *s, int64_t experiment, int64_t job, struct err *e);
+
+/* ---- store_finish.c ---- */
+
+/* What goes along with a job that has just ended: its failure, or its ledger and scores. */
+int store_put_outcome(struct store *s, int64_t job, const char *now, const struct store_finished *f,
+                      struct err *e);
+
 /* ---- store_owner.c ---- */
 
 enum store_owner_state { OWNER_ALIVE, OWNER_DEAD, OWNER_ELSEWHERE };

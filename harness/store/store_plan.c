@@ -253,8 +253,7 @@ int store_put_run(struct store *s, const struct store_run *run, int64_t *id, str
 
 /* The same job has the same identity in every database, so it is formed from identities, not ids.
  */
-static int job_identity(struct store *s, const struct store_job *j, char out[SHA256_HEX],
-                        struct err *e)
+int store_job_identity(struct store *s, const struct store_job *j, char out[65], struct err *e)
 {
     struct stmt *q;
     struct db_val v[] = {val_int(j->run), val_int(j->task)};
@@ -272,11 +271,18 @@ static int job_identity(struct store *s, const struct store_job *j, char out[SHA
     return rc == 1 ? 0 : -1;
 }
 
+int store_join_experiment(struct store *s, int64_t experiment, int64_t job, struct err *e)
+{
+    struct db_val v[] = {val_int(experiment), val_int(job)};
+    return db_run(s->db, "INSERT INTO experiment_job VALUES (?1, ?2) ON CONFLICT DO NOTHING", v, 2,
+                  NULL, e);
+}
+
 int store_plan_job(struct store *s, const struct store_job *j, int64_t *id, bool *made,
                    struct err *e)
 {
     char hash[SHA256_HEX];
-    if (job_identity(s, j, hash, e))
+    if (store_job_identity(s, j, hash, e))
         return -1;
     struct row r = row_of("job", hash);
     add(&r, "run", val_int(j->run));
@@ -289,9 +295,7 @@ int store_plan_job(struct store *s, const struct store_job *j, int64_t *id, bool
     add(&r, "state", val_str("ready"));
     if (put(s, &r, id, made, e))
         return -1;
-    struct db_val v[] = {val_int(j->experiment), val_int(*id)};
-    return db_run(s->db, "INSERT INTO experiment_job VALUES (?1, ?2) ON CONFLICT DO NOTHING", v, 2,
-                  NULL, e);
+    return store_join_experiment(s, j->experiment, *id, e);
 }
 
 int store_count(struct store *s, int64_t experiment, struct store_counts *out, struct err *e)
