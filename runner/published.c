@@ -139,25 +139,31 @@ static int read_lines(struct published *p, struct err *e)
     return p->n ? 0 : err_user(e, "%s: holds no numbers", p->path);
 }
 
-int published_read(struct published *p, const char *path, struct err *e)
+int published_parse(struct published *p, const char *path, struct text content, struct err *e)
 {
-    struct text content;
-    *p = (struct published){0};
-    if (file_read(path, &content, e))
-        return -1;
-    p->path = xstrdup(path);
-    p->content = (char *)content.s;
+    *p = (struct published){.path = xstrdup(path), .content = (char *)text_dup(content).s};
     size_t bad = utf8_invalid_at(content);
     int rc = 0;
     if (bad < content.n)
         rc = err_user(e, "%s: byte %zu is not valid UTF-8", path, bad + 1);
-    else if (strlen(content.s) != content.n)
+    else if (memchr(content.s, 0, content.n))
         rc = err_user(e, "%s: holds a NUL byte", path);
     if (rc || read_lines(p, e)) {
         published_release(p);
         return -1;
     }
     return 0;
+}
+
+int published_read(struct published *p, const char *path, struct err *e)
+{
+    struct text content;
+    *p = (struct published){0};
+    if (file_read(path, &content, e))
+        return -1;
+    int rc = published_parse(p, path, content, e);
+    free((void *)content.s);
+    return rc;
 }
 
 void published_release(struct published *p)

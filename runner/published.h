@@ -51,6 +51,8 @@ struct published {
 };
 
 int published_read(struct published *p, const char *path, struct err *e);
+/* Of content that is there; path is for messages. */
+int published_parse(struct published *p, const char *path, struct text content, struct err *e);
 void published_release(struct published *p);
 
 /* Do these belong to one row of a table: model, protocol and setting? */
