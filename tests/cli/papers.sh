@@ -34,8 +34,10 @@ for file in "$papers"/*.json; do
     run plan "$file" --model mini
     like "$name says what data is missing" "2 kvlab: *reads LongBench's files: name their folder as data.data_dir*" \
         "$rc $(cat err)"
+    [[ $name == kvo_* ]] && continue # tasks of kvo.json
     if [[ -d $shared/golden/longbench ]]; then
-        run plan "$file" --model mini --set data.data_dir="$shared/golden/longbench" --db none.db
+        run plan "$file" --model mini --set data.data_dir="$shared/golden/longbench" --limit 1 \
+            --set protocol.max_prompt_tokens=200 --db none.db
         like "$name has a plan" "0 *settings *" "$rc $(cat out)"
     else
         skip "$name has a plan" "third-party data is not here (KVLAB_SHARED)"
