@@ -5,8 +5,10 @@
 #include <string.h>
 
 #include "harness/base/mem.h"
+#include "harness/base/utf8.h"
 #include "reports/grid_int.h"
 #include "reports/plot_int.h"
+#include "reports/visible.h"
 
 struct plot *plot_new(const char *name, const char *title)
 {
@@ -101,6 +103,28 @@ bool plot_has_place(const struct plot *p, const struct plot_dot *d)
 {
     return isfinite(d->x) && isfinite(d->y) && (p->x.scale == PLOT_LINEAR || d->x > 0) &&
            (p->y.scale == PLOT_LINEAR || d->y > 0);
+}
+
+/* Latin, Greek, Cyrillic; signs, arrows, mathematics. */
+static bool is_in_fonts(uint32_t c)
+{
+    return c < 0x530 || (c >= 0x1E00 && c < 0x2C00);
+}
+
+struct buf plot_text_new(struct text t)
+{
+    struct buf b = visible_new(t), out;
+    int len;
+    buf_init(&out);
+    for (size_t i = 0; i < b.n; i += (size_t)len) {
+        uint32_t c = utf8_at(b.s + i, &len);
+        if (is_in_fonts(c))
+            buf_add(&out, b.s + i, (size_t)len);
+        else
+            buf_printf(&out, "\\u%04x", (unsigned)c);
+    }
+    buf_release(&b);
+    return out;
 }
 
 struct grid *plot_grid_new(const struct plot *p)

@@ -110,11 +110,32 @@ static int run(const struct plot *p, const char *dir, struct err *e)
     return rc;
 }
 
+/* The clock's only place: cairo 1.16 does not ask SOURCE_DATE_EPOCH. */
+static int take_date_out(const struct plot *p, const char *dir, struct err *e)
+{
+    static const char key[] = "/CreationDate (D:", epoch[] = "19700101000000";
+    char *path = path_dup(p, dir, ".pdf");
+    struct text t;
+    int rc = file_read(path, &t, e);
+    if (!rc) {
+        size_t at = text_find(t, text_of(key), 0) + sizeof key - 1;
+        if (at + sizeof epoch < t.n) {
+            memcpy((char *)t.s + at, epoch, sizeof epoch - 1);
+            rc = file_write(path, t, e);
+        }
+        free((void *)t.s);
+    }
+    free(path);
+    return rc ? err_item(e, "plot %s has no picture", p->name) : 0;
+}
+
 int plot_draw(const struct plot *p, const char *dir, unsigned outputs, struct err *e)
 {
     if (mkdir(dir, 0777) && errno != EEXIST)
         return err_user(e, "%s: the folder cannot be made: %s", dir, strerror(errno));
-    return write_files(p, dir, outputs, e) || run(p, dir, e) ? -1 : 0;
+    if (write_files(p, dir, outputs, e) || run(p, dir, e))
+        return -1;
+    return outputs & PLOT_PDF ? take_date_out(p, dir, e) : 0;
 }
 
 int plot_write(const struct plot *p, const char *dir, struct err *e)

@@ -38,6 +38,10 @@ struct plot {
 /* Whether the scales have a place for it. */
 bool plot_has_place(const struct plot *p, const struct plot_dot *d);
 
+/* What may stand in a picture of t: what may be shown (visible.h), but for letters that a machine's
+ * fonts may lack: cairo draws giants in their place. The caller releases it. */
+struct buf plot_text_new(struct text t);
+
 /* ---- layout: where everything stands ---- */
 
 struct plot_range {

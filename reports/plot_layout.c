@@ -11,7 +11,7 @@
 enum {
     AREA_WIDTH = 480,
     AREA_HEIGHT = 340,
-    LEFT = 72,
+    LEFT = 84,
     TOP = 42,
     BOTTOM = 56,
     LINE = 15,     // of a name
@@ -95,7 +95,7 @@ static void add_name(struct plot_layout *l, const char *label, int line, int mar
                      const struct plot_dot *end, double y)
 {
     struct plot_name *n = &l->name[l->n_names++];
-    *n = (struct plot_name){.shown = visible_new(text_of(label)),
+    *n = (struct plot_name){.shown = plot_text_new(text_of(label)),
                             .y = y,
                             .x_end = end->x,
                             .y_end = end->y,

@@ -63,7 +63,7 @@ static const char *dash_of(int series)
 /* Nothing within single quotes means anything to gnuplot, but for the quote, which is doubled. */
 static void put_quoted(struct text t, struct buf *out)
 {
-    struct buf b = visible_new(t);
+    struct buf b = plot_text_new(t);
     buf_char(out, '\'');
     for (size_t i = 0; i < b.n; i++) {
         if (b.s[i] == '\'')
@@ -273,12 +273,14 @@ static void put_output(const struct plot *p, const struct plot_layout *l, enum p
                    "background '#FFFFFF'\n",
                    l->width, l->height, p->name);
     else if (kind == PLOT_PDF)
-        buf_printf(out, "set terminal pdfcairo noenhanced size %.4fin,%.4fin font 'Helvetica,12'\n",
+        buf_printf(out,
+                   "set terminal pdfcairo noenhanced size %.4fin,%.4fin font 'Helvetica,12' "
+                   "fontscale 0.75 linewidth 2 pointscale 0.8\n",
                    l->width / 72, l->height / 72);
     else
         buf_printf(out,
                    "set terminal pngcairo noenhanced size %.0f,%.0f font 'Helvetica,12' "
-                   "fontscale 2 linewidth 2 pointscale 2\n",
+                   "fontscale 1.5 linewidth 2 pointscale 2\n",
                    2 * l->width, 2 * l->height);
     buf_printf(out, "set output '%s.%s'\nreplot\n", p->name, ending);
 }
