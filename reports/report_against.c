@@ -30,20 +30,41 @@ static bool is_stated(const struct against_row *r)
 
 /* ---- what people see ---- */
 
-static struct grid *pair_grid(struct doc *d)
+/* What nobody knows of any row has no column. */
+struct known {
+    bool error, n, missing;
+};
+
+static struct known known_of(const struct against_pair *p)
+{
+    struct known k = {false, false, false};
+    for (int i = 0; i < p->n_rows; i++) {
+        const struct against_row *r = &p->row[i];
+        k.error = k.error || !isnan(r->theirs.error);
+        k.n = k.n || r->theirs.n > 0;
+        k.missing = k.missing || r->ours.missing > 0;
+    }
+    return k;
+}
+
+static struct grid *pair_grid(struct doc *d, struct known k)
 {
     struct grid *g = doc_grid(d, DOC_SHOWN, "against", NULL);
     grid_column(g, "", "task", GRID_LEFT);
     grid_column(g, "published", "score", GRID_RIGHT);
-    grid_column(g, "published", "\302\261", GRID_RIGHT);
-    grid_column(g, "published", "n", GRID_RIGHT);
+    if (k.error)
+        grid_column(g, "published", "\302\261", GRID_RIGHT);
+    if (k.n)
+        grid_column(g, "published", "n", GRID_RIGHT);
     grid_column(g, "ours", "score", GRID_RIGHT);
     grid_column(g, "ours", "\302\261", GRID_RIGHT);
     grid_column(g, "ours", "n", GRID_RIGHT);
-    grid_column(g, "ours", "missing", GRID_RIGHT);
+    if (k.missing)
+        grid_column(g, "ours", "missing", GRID_RIGHT);
     grid_column(g, "difference", "points", GRID_RIGHT);
     grid_column(g, "difference", "in our SE", GRID_RIGHT);
-    grid_column(g, "difference", "in SE of both", GRID_RIGHT);
+    if (k.error)
+        grid_column(g, "difference", "in SE of both", GRID_RIGHT);
     return g;
 }
 
@@ -64,23 +85,27 @@ static void add_signed(struct grid *g, double x, int decimals)
         grid_value(g, x, none ? "%.*f" : "%+.*f", decimals, none ? 0 : x);
 }
 
-static void add_row(struct grid *g, const struct against_row *r)
+static void add_row(struct grid *g, const struct against_row *r, struct known k)
 {
     struct against_difference x = against_difference(r);
     double units = isnan(x.in_both) ? x.in_ours : x.in_both;
     grid_printf(g, "%s%s", r->task, r->computed ? " *" : "");
     grid_number(g, r->theirs.score, 2);
-    grid_number(g, r->theirs.error, 2);
-    add_count(g, r->theirs.n);
+    if (k.error)
+        grid_number(g, r->theirs.error, 2);
+    if (k.n)
+        add_count(g, r->theirs.n);
     grid_number(g, r->ours.score, 2);
     grid_number(g, r->ours.error, 2);
     add_count(g, r->ours.n);
-    add_count(g, r->ours.missing);
+    if (k.missing)
+        add_count(g, r->ours.missing);
     add_signed(g, x.points, 2);
     if (fabs(units) > far_apart)
         grid_mark(g, GRID_DAGGER);
     add_signed(g, x.in_ours, 1);
-    add_signed(g, x.in_both, 1);
+    if (k.error)
+        add_signed(g, x.in_both, 1);
 }
 
 static bool is_shown(const struct against_row *r)
@@ -91,9 +116,12 @@ static bool is_shown(const struct against_row *r)
 static void put_pair(struct doc *d, const struct against_pair *p)
 {
     doc_heading(d, "%s: %s, %s", p->model, p->setting, p->protocol);
+    if (p->n_rows)
+        doc_fact(d, "published", "%s", p->row[0].source);
     doc_fact(d, "ours", "run %lld (%s): %s, %s, %s", (long long)p->ours.run, p->ours.origin,
              p->ours.model, p->ours.setting, p->ours.protocol);
-    struct grid *g = pair_grid(d);
+    struct known k = known_of(p);
+    struct grid *g = pair_grid(d, k);
     bool averages = false;
     for (int i = 0; i < p->n_rows; i++) {
         if (!is_shown(&p->row[i]))
@@ -101,7 +129,7 @@ static void put_pair(struct doc *d, const struct against_pair *p)
         if (against_is_average(&p->row[i]) && !averages && i)
             grid_rule(g);
         averages = averages || against_is_average(&p->row[i]);
-        add_row(g, &p->row[i]);
+        add_row(g, &p->row[i], k);
     }
 }
 
