@@ -184,6 +184,14 @@ const struct field *fields_find(const struct fields *l, const char *name)
     return found;
 }
 
+bool fields_is_told(const struct fields *l, int field)
+{
+    for (int i = 0; i < field; i++)
+        if (l->field[i].typed && !strcmp(l->field[i].name, bare(&l->field[field])))
+            return true;
+    return false;
+}
+
 const struct field *fields_widest(const struct fields *l)
 {
     const struct field *best = NULL;
@@ -218,7 +226,7 @@ static bool is_x(const struct field *f, const struct field *x)
     return f == x || !strcmp(bare(f), bare(x));
 }
 
-/* Fields that part the lines: bit i of what is returned. */
+/* Which fields part the lines. */
 static bool *parting_new(const struct fields *l, const struct field *x)
 {
     bool *parts = xcalloc((size_t)l->n_fields + 1, sizeof *parts);

@@ -30,6 +30,8 @@ void fields_release(struct fields *l);
 
 /* The field of that name; of an option its bare name does where it is one method's. NULL: none. */
 const struct field *fields_find(const struct fields *l, const char *name);
+/* Whether an option of that name is a column of setting as well. */
+bool fields_is_told(const struct fields *l, int field);
 /* The setting's field with the most different numbers, the first of equals; NULL: none has two. */
 const struct field *fields_widest(const struct fields *l);
 

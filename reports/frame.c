@@ -208,7 +208,7 @@ static void add_group(struct frame *f, bool mixed)
 
 /* Tables of a model need not follow each other in the experiment; in a group they do. */
 static int add_tables(struct frame *f, struct store *s, const struct report_request *r,
-                      int64_t model, struct err *e)
+                      int64_t model, unsigned what, struct err *e)
 {
     for (int i = 0; i < f->scores.n_tables; i++) {
         if (f->scores.table[i].model != model)
@@ -225,7 +225,8 @@ static int add_tables(struct frame *f, struct store *s, const struct report_requ
         add_group(f, r->mix_protocols);
         if (load_full_token(t, s, e) || frame_find_variant(f, t, e))
             return -1;
-        compare(f, t, r);
+        if (what & FRAME_COMPARISONS)
+            compare(f, t, r);
     }
     return 0;
 }
@@ -238,7 +239,8 @@ static bool is_first_of_model(const struct scores *s, int at)
     return true;
 }
 
-static int load(struct frame *f, struct store *s, const struct report_request *r, struct err *e)
+static int load(struct frame *f, struct store *s, const struct report_request *r, unsigned what,
+                struct err *e)
 {
     if (choose_y(f, r->y, e))
         return -1;
@@ -246,21 +248,21 @@ static int load(struct frame *f, struct store *s, const struct report_request *r
     f->group = xcalloc((size_t)f->scores.n_tables + 1, sizeof *f->group);
     for (int i = 0; i < f->scores.n_tables; i++)
         if (is_first_of_model(&f->scores, i) &&
-            add_tables(f, s, r, f->scores.table[i].model, e))
+            add_tables(f, s, r, f->scores.table[i].model, what, e))
             return -1;
     name_y(f, r->y);
     return 0;
 }
 
-int frame_load(struct frame *f, struct store *s, const struct report_request *r, bool measures,
+int frame_load(struct frame *f, struct store *s, const struct report_request *r, unsigned what,
                struct err *e)
 {
     const struct scores_request q = {
-        .experiment = r->experiment, .model = r->model, .measures = measures};
+        .experiment = r->experiment, .model = r->model, .measures = what & FRAME_MEASURES};
     *f = (struct frame){0};
     if (scores_load(&f->scores, s, &q, e))
         return -1;
-    if (load(f, s, r, e)) {
+    if (load(f, s, r, what, e)) {
         frame_release(f);
         return -1;
     }

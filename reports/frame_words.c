@@ -238,6 +238,6 @@ void frame_put_notes(const struct frame *f, struct doc *d)
         doc_note(d, "%d setting%s without a score in every task: no mean (-).", none,
                  none == 1 ? " is" : "s are");
     if (some)
-        doc_note(d, "%d setting%s of fewer items than others have: column missing of the data.", some,
-                 some == 1 ? " is" : "s are");
+        doc_note(d, "%d setting%s no score of some items: column missing of the data.", some,
+                 some == 1 ? " has" : "s have");
 }

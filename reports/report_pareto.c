@@ -47,14 +47,16 @@ static double read_share(const struct front_bytes *b)
 struct axis {
     const char *name, *label;
     double unit; // how many bytes the label's unit has
+    const char *unit_name;
+    int digits;
     double (*of)(const struct front_bytes *b);
 };
 
 static const struct axis axes[] = {
-    {"held", "KV cache held a token, bytes", 1, held_token},
-    {"read", "KV cache read a decode step, MB", 1e6, read_step},
-    {"ratio", "KV cache held, % of a full f16 cache", 1, held_share},
-    {"read_ratio", "KV cache read a decode step, % of a full f16 cache", 1, read_share},
+    {"held", "KV cache held a token, bytes", 1, "bytes", 0, held_token},
+    {"read", "KV cache read a decode step, MB", 1e6, "MB", 2, read_step},
+    {"ratio", "KV cache held, % of a full f16 cache", 1, "%", 0, held_share},
+    {"read_ratio", "KV cache read a decode step, % of a full f16 cache", 1, "%", 0, read_share},
 };
 enum { N_AXES = sizeof axes / sizeof *axes };
 
@@ -198,10 +200,24 @@ static void add_front(const struct group *g, struct plot *p)
 {
     plot_series(p, "Pareto front", PLOT_FRONT);
     for (int i = 0; i < g->n; i++)
-        if (g->point[i].front) {
+        if (g->point[i].front && !is_reference(&g->setting[i])) {
             plot_point(p, g->point[i].x / g->x->unit, g->point[i].y, NAN, NAN);
             plot_point_name(p, g->setting[i].name);
         }
+}
+
+/* The full cache is a line, not a point: far to the right of the others it would press them
+ * together. Its name has its bytes. */
+static void add_reference(const struct group *g, int i, struct plot *p)
+{
+    const struct comparison_mean *m = score_of(g, i);
+    struct buf b;
+    buf_init(&b);
+    buf_str(&b, g->setting[i].name);
+    if (has_point(g, i))
+        buf_printf(&b, " (%.*f %s)", g->x->digits, g->point[i].x / g->x->unit, g->x->unit_name);
+    plot_reference(p, b.s, m->mean, m->interval.lo, m->interval.hi);
+    buf_release(&b);
 }
 
 /* Bytes over more than a decade are seen better on a log scale. */
@@ -209,7 +225,7 @@ static enum plot_scale scale_of(const struct group *g)
 {
     double least = INFINITY, most = 0;
     for (int i = 0; i < g->n; i++)
-        if (has_point(g, i)) {
+        if (has_point(g, i) && !is_reference(&g->setting[i])) {
             least = fmin(least, g->point[i].x);
             most = fmax(most, g->point[i].x);
         }
@@ -223,10 +239,8 @@ static void add_plot(const struct group *g, const char *title, struct doc *d)
     plot_y(p, g->f->y_label, PLOT_LINEAR);
     plot_is_told(p);
     for (int i = 0; i < g->n; i++)
-        if (is_reference(&g->setting[i])) {
-            const struct comparison_mean *m = score_of(g, i);
-            plot_reference(p, g->setting[i].name, m->mean, m->interval.lo, m->interval.hi);
-        }
+        if (is_reference(&g->setting[i]))
+            add_reference(g, i, p);
     for (int i = 0; i < g->n; i++)
         if (is_first_of_family(g, i))
             add_family(g, g->setting[i].family, p);
@@ -394,7 +408,7 @@ static int build_pareto(struct store *s, const struct report_request *r, struct 
 {
     struct frame f;
     const struct axis *x = axis_find(r->x, e);
-    if (!x || frame_load(&f, s, r, true, e))
+    if (!x || frame_load(&f, s, r, FRAME_MEASURES | FRAME_COMPARISONS, e))
         return -1;
     int rc = build(s, &f, x, d, e);
     frame_release(&f);
