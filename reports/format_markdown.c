@@ -144,11 +144,13 @@ static void put_quote(const struct doc_block *b, struct buf *out)
     struct text rest = b->text;
     buf_str(out, "**");
     format_put_markdown(b->name, out);
-    buf_str(out, "**\n\n>\n");
+    buf_str(out, "**\n\n");
     while (rest.n) {
         size_t n = text_find(rest, text_of("\n"), 0);
         buf_str(out, "> ");
         put_line((struct text){rest.s, n}, out);
+        if (n + 1 < rest.n) // the line ends here, too, when it is shown
+            out->s[out->n - 1] = '\\', buf_char(out, '\n');
         n += n < rest.n;
         rest.s += n, rest.n -= n;
     }
