@@ -91,8 +91,7 @@ static void work_init(struct work *w)
         w->weight[a] = xcalloc(tasks + 1, sizeof *w->weight[a]);
     for (int k = 0; k < w->t->n_tasks; k++) {
         w->weight[COMPARISON_TASKS][k] = 1.0 / w->t->n_tasks;
-        w->weight[COMPARISON_CATEGORIES][k] =
-            1.0 / w->c->n_categories / category_size(w->t, k);
+        w->weight[COMPARISON_CATEGORIES][k] = 1.0 / w->c->n_categories / category_size(w->t, k);
         if ((size_t)w->t->task[k].n_items > w->items)
             w->items = (size_t)w->t->task[k].n_items;
     }
@@ -171,8 +170,8 @@ static bool same_items(const struct work *w, int row)
 
 static int add_column(struct work *w, const struct quantity *q, int row, int n)
 {
-    w->column[n] = (struct stats_boot_column){x_of(w, q, row), q->n[row],
-                                              resample_of(w, q->resample, row)};
+    w->column[n] =
+        (struct stats_boot_column){x_of(w, q, row), q->n[row], resample_of(w, q->resample, row)};
     return n + 1;
 }
 
@@ -242,8 +241,8 @@ static void find_task(struct work *w, int task)
         if (!is_compared(w, row))
             continue;
         add_to_sums(w, &w->difference, row, task);
-        c->difference.interval = interval_of(w, resample_of(w, w->difference.resample, row),
-                                             c->difference.paired.pairs);
+        c->difference.interval =
+            interval_of(w, resample_of(w, w->difference.resample, row), c->difference.paired.pairs);
     }
 }
 

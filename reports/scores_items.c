@@ -88,7 +88,8 @@ int scores_load_jobs(const struct scores *s, struct db *db, struct sorted *jobs,
 
 static int64_t int_or_none(const struct stmt *q, int column)
 {
-    return stmt_type(q, column) == COL_NULL ? -1 : stmt_int(q, column);
+    int64_t x = stmt_int(q, column); // 0 of NULL
+    return x || stmt_type(q, column) != COL_NULL ? x : -1;
 }
 
 static enum scores_basis basis_of(struct text t)

@@ -31,8 +31,8 @@ bool stats_interval_excludes_0(struct stats_interval i);
 
 /* How p was found. */
 enum stats_test {
-    STATS_NO_TEST, // too few pairs
-    STATS_SIGN,    // exact two-sided sign test; on scores of 0 and 100 it is McNemar's exact test
+    STATS_NO_TEST,  // too few pairs
+    STATS_SIGN,     // exact two-sided sign test; on scores of 0 and 100 it is McNemar's exact test
     STATS_PAIRED_T, // of an average over tasks: degrees of freedom by Welch and Satterthwaite
 };
 const char *stats_test_name(enum stats_test t);

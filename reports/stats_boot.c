@@ -27,8 +27,8 @@ static void add_four(double *restrict acc, const double *restrict x, const int32
 {
     double c0 = c[0], c1 = c[1], c2 = c[2], c3 = c[3];
     for (int k = 0; k < LANES; k++)
-        acc[k] = acc[k] + c0 * x[k] + c1 * x[LANES + k] + c2 * x[2 * LANES + k] +
-                 c3 * x[3 * LANES + k];
+        acc[k] =
+            acc[k] + c0 * x[k] + c1 * x[LANES + k] + c2 * x[2 * LANES + k] + c3 * x[3 * LANES + k];
 }
 
 /* x: [n rounded up to DEPTH][LANES], zeros behind the end; adding 0 changes no sum. */
@@ -46,8 +46,8 @@ static void sum_lanes(double *restrict acc, const double *x, const int32_t *c, i
 }
 
 /* Up to LANES columns of the same n. */
-static void block_means(const int32_t *counts, int resamples, struct stats_boot_column *const *column,
-                        int n_columns)
+static void block_means(const int32_t *counts, int resamples,
+                        struct stats_boot_column *const *column, int n_columns)
 {
     int n = column[0]->n;
     double *x = xcalloc((size_t)n + DEPTH, LANES * sizeof *x), acc[LANES];
