@@ -3,18 +3,21 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "reports/grid.h"
+#include "reports/report.h"
 #include "reports/table_csv.h"
 #include "reports/table_data.h"
-#include "reports/visible.h"
 
-static int write_table(struct store *s, const struct report_request *r, struct buf *out,
-                       struct err *e);
+static int build(struct store *s, const struct report_request *r, struct doc *d, struct err *e);
 
 const struct report report_table = {
     .name = "table",
     .summary = "scores of every setting by task, with the mean, KV bytes and speed",
-    .write = write_table,
+    .help =
+        "Rows are settings in the configuration's order, the full cache first; columns are tasks "
+        "by category, their mean, KV bytes held and read as shares of a full f16 cache, and "
+        "decoded tokens a second. A block for each model and protocol.",
+    .takes = REPORT_EXPERIMENT | REPORT_MODEL,
+    .build = build,
 };
 
 /* ---- columns ---- */
@@ -30,22 +33,23 @@ static size_t common_prefix(const struct table *t)
     return t->n_tasks > 1 ? n : 0;
 }
 
-/* Columns of a text table are narrow. */
-static const char *category_head(const char *category, bool text)
+static void add_task_column(struct grid *g, const struct table_task *t, size_t cut)
 {
-    return text && !strcmp(category, "summarization") ? "summary" : category;
+    const bool long_ = !strcmp(t->category, "summarization");
+    grid_column(g, t->category, t->name, GRID_RIGHT);
+    grid_short(g, long_ ? "summary" : t->category, t->name + cut);
 }
 
-static void add_columns(struct grid *g, const struct table *t, bool text)
+static void add_columns(struct grid *g, const struct table *t)
 {
     char mean[64];
-    size_t cut = text ? common_prefix(t) : 0;
+    size_t cut = common_prefix(t);
     snprintf(mean, sizeof mean, "mean of %d task%s", t->n_tasks, t->n_tasks == 1 ? "" : "s");
     grid_column(g, "", "setting", GRID_LEFT);
     if (table_has_weights(t))
         grid_column(g, "", "weights", GRID_LEFT);
     for (int i = 0; i < t->n_tasks; i++)
-        grid_column(g, category_head(t->task[i].category, text), t->task[i].name + cut, GRID_RIGHT);
+        add_task_column(g, &t->task[i], cut);
     grid_column(g, "", mean, GRID_RIGHT);
     grid_column(g, "", "KV %", GRID_RIGHT);
     grid_column(g, "", "read %", GRID_RIGHT);
@@ -53,28 +57,6 @@ static void add_columns(struct grid *g, const struct table *t, bool text)
 }
 
 /* ---- cells ---- */
-
-/* The mark's place is kept in the other rows, so that the points stand below each other. */
-static const char *mark(bool marked, bool room)
-{
-    return marked ? "*" : room ? " " : "";
-}
-
-static void add_number(struct grid *g, double x)
-{
-    if (isnan(x))
-        grid_cell(g, text_of("-"));
-    else
-        grid_printf(g, "%.1f", x);
-}
-
-static bool column_marked(const struct table *t, int task)
-{
-    bool any = false;
-    for (int i = 0; i < t->n_rows; i++)
-        any |= table_cell_partial(&t->row[i].cell[task], &t->task[task]);
-    return any;
-}
 
 /* The best of the compressed settings, when there are several to choose from; task -1: the mean. */
 static double best_of(const struct table *t, int task)
@@ -97,33 +79,22 @@ static double best_of(const struct table *t, int task)
 static void add_score(struct grid *g, const struct table *t, int row, int task)
 {
     const struct table_cell *c = &t->row[row].cell[task];
-    const char *m = mark(table_cell_partial(c, &t->task[task]), column_marked(t, task));
-    if (!c->n)
-        grid_printf(g, "-%s", m);
-    else
-        grid_printf(g, "%.1f%s", c->score, m);
+    grid_number(g, c->n ? c->score : NAN, 1);
+    if (table_cell_partial(c, &t->task[task]))
+        grid_mark(g, GRID_STAR);
     if (c->n && !table_row_is_reference(&t->row[row]) && c->score == best_of(t, task))
         grid_bold(g);
-}
-
-static bool any_partial(const struct table *t)
-{
-    bool any = false;
-    for (int i = 0; i < t->n_rows; i++)
-        any |= table_row_mean(t, &t->row[i]).partial;
-    return any;
 }
 
 static void add_mean(struct grid *g, const struct table *t, int row)
 {
     struct table_mean m = table_row_mean(t, &t->row[row]);
-    const char *marked = mark(m.partial, any_partial(t));
-    if (isnan(m.mean))
-        grid_printf(g, "-%s", marked);
-    else if (isnan(m.stderr_))
-        grid_printf(g, "%.1f%s", m.mean, marked);
+    if (isnan(m.stderr_))
+        grid_number(g, m.mean, 1);
     else
-        grid_printf(g, "%.1f ±%.1f%s", m.mean, m.stderr_, marked);
+        grid_value(g, m.mean, "%.1f ±%.1f", m.mean, m.stderr_);
+    if (m.partial)
+        grid_mark(g, GRID_STAR);
     if (!table_row_is_reference(&t->row[row]) && m.mean == best_of(t, -1))
         grid_bold(g);
 }
@@ -137,9 +108,9 @@ static void add_row(struct grid *g, const struct table *t, int row)
     for (int i = 0; i < t->n_tasks; i++)
         add_score(g, t, row, i);
     add_mean(g, t, row);
-    add_number(g, 100 * r->kv_ratio);
-    add_number(g, 100 * r->read_ratio);
-    add_number(g, r->decode_tps);
+    grid_number(g, 100 * r->kv_ratio, 1);
+    grid_number(g, 100 * r->read_ratio, 1);
+    grid_number(g, r->decode_tps, 1);
 }
 
 static void add_items(struct grid *g, const struct table *t)
@@ -147,11 +118,11 @@ static void add_items(struct grid *g, const struct table *t)
     grid_rule(g);
     grid_cell(g, text_of("items"));
     if (table_has_weights(t))
-        grid_cell(g, text_of(""));
+        grid_blank(g);
     for (int i = 0; i < t->n_tasks; i++)
-        grid_printf(g, "%d%s", t->task[i].items, mark(false, column_marked(t, i)));
+        grid_number(g, t->task[i].items, 0);
     for (int i = 0; i < 4; i++)
-        grid_cell(g, text_of(""));
+        grid_blank(g);
 }
 
 /* ---- notes ---- */
@@ -225,126 +196,91 @@ static bool has_stderr(const struct table_data *d)
     return false;
 }
 
-/* How notes are written. */
-struct noting {
-    bool markdown;
-    int width;
-    struct buf *out;
-};
-
-static void put_note(const struct noting *w, const char *note)
-{
-    if (w->markdown)
-        buf_printf(w->out, "- %s%s\n", *note == '*' ? "\\" : "", note);
-    else
-        visible_put_wrapped(note, w->width, 2, w->out);
-}
-
 /* What the numbers are. */
-static void put_meanings(const struct table_data *d, const struct noting *w)
+static void add_meanings(const struct table_data *d, struct doc *doc)
 {
-    struct buf b;
-    buf_init(&b);
-    buf_printf(&b, "Scores 0-100, the mean over the items.%s",
-               has_stderr(d) ? " ±: standard error of the mean of tasks, by the chance of items; "
-                               "it is not that of a difference between rows, which share items."
-                             : "");
-    put_note(w, b.s);
-    buf_reset(&b);
-    buf_printf(
-        &b,
-        "KV %%: bytes of the cache a token at the end, %s, as a share of a full f16 cache. "
-        "read %%: bytes of it read by a decode step, as a share of the same. tok/s: decoding. "
-        "All three over all finished items.",
-        basis_words(d));
-    put_note(w, b.s);
+    doc_note(doc, "Scores 0-100, the mean over the items.%s",
+             has_stderr(d)
+                 ? " ±: standard error of the mean of tasks, by the chance of items; it is "
+                   "not that of a difference between rows, which share items."
+                 : "");
+    doc_note(doc,
+             "KV %%: bytes of the cache a token at the end, %s, as a share of a full f16 cache. "
+             "read %%: bytes of it read by a decode step, as a share of the same. tok/s: decoding. "
+             "All three over all finished items.",
+             basis_words(d));
     if (table_data_has_weights(d))
-        put_note(w, "weights: bits and group of the layers' matrices, packed by rounding to "
-                    "nearest; embedding, head and norms are as stored.");
-    buf_release(&b);
+        doc_note(doc, "weights: bits and group of the layers' matrices, packed by rounding to "
+                      "nearest; embedding, head and norms are as stored.");
 }
 
-static void put_missing(const struct table *t, const struct noting *w)
+static void add_missing(const struct table *t, struct doc *doc)
 {
     struct buf b;
     buf_init(&b);
     if (missing_note(t, &b))
-        put_note(w, b.s);
+        doc_note(doc, "%s", b.s);
     buf_release(&b);
 }
 
 /* What else to know of this database. */
-static void put_remarks(const struct table_data *d, const struct noting *w)
+static void add_remarks(const struct table_data *d, struct doc *doc)
+{
+    if (d->builds > 1)
+        doc_note(doc, "The items were computed by several builds or machines, see table build.");
+    if (d->mixed_scores)
+        doc_note(doc, "Some cells mix versions of a metric, see metric_version in view result.");
+    if (*d->others)
+        doc_note(doc, "Other experiments here: %s (--experiment NAME).", d->others);
+}
+
+/* ---- a block for each variant, what they share below the last ---- */
+
+static void add_heading(const struct table_data *d, const struct table *t, struct doc *doc)
 {
     struct buf b;
     buf_init(&b);
-    if (d->builds > 1)
-        put_note(w, "The items were computed by several builds or machines, see table build.");
-    if (d->mixed_scores)
-        put_note(w, "Some cells mix versions of a metric, see metric_version in view result.");
-    if (*d->others) {
-        buf_printf(&b, "Other experiments here: %s (--experiment NAME).", d->others);
-        put_note(w, b.s);
-    }
+    buf_printf(&b, "%s: %s%s%s", d->name, t->model_name, *t->protocol_name ? ", protocol " : "",
+               t->protocol_name);
+    for (int i = 0; i < d->n_differing; i++)
+        buf_printf(&b, ", %s=%s", d->differing[i], t->differs[i]);
+    doc_heading(doc, "%s, %d setting%s", b.s, t->n_rows, t->n_rows == 1 ? "" : "s");
     buf_release(&b);
 }
 
-/* ---- text and Markdown: a block for each variant, what they share below the last ---- */
-
-static void put_title(const struct table_data *d, const struct table *t, const struct noting *w)
+static void add_table(const struct table_data *d, const struct table *t, struct doc *doc)
 {
-    buf_printf(w->out, "%s%s: %s%s%s", w->markdown ? "### " : "", d->name, t->model_name,
-               *t->protocol_name ? ", protocol " : "", t->protocol_name);
-    for (int i = 0; i < d->n_differing; i++)
-        buf_printf(w->out, ", %s=%s", d->differing[i], t->differs[i]);
-    buf_printf(w->out, ", %d setting%s\n\n", t->n_rows, t->n_rows == 1 ? "" : "s");
-}
-
-static void put_table(const struct table_data *d, const struct table *t,
-                      const struct report_request *r, const struct noting *w)
-{
-    struct grid *g = grid_new();
-    add_columns(g, t, !w->markdown);
+    add_heading(d, t, doc);
+    struct grid *g = doc_grid(doc, DOC_SHOWN, "table", NULL);
+    add_columns(g, t);
     for (int i = 0; i < t->n_rows; i++)
         add_row(g, t, i);
     add_items(g, t);
-    put_title(d, t, w);
-    if (w->markdown)
-        grid_put_markdown(g, w->out);
-    else
-        grid_put_text(g, (struct grid_look){.width = r->width, .colour = r->colour}, w->out);
-    buf_char(w->out, '\n');
-    grid_free(g);
 }
 
-static void put_blocks(const struct table_data *d, const struct report_request *r, struct buf *out)
+static void add_blocks(const struct table_data *d, struct doc *doc)
 {
-    const struct noting w = {r->format == REPORT_MARKDOWN, r->width, out};
     for (int i = 0; i < d->n_tables; i++) {
-        size_t before;
-        put_table(d, &d->table[i], r, &w);
-        before = out->n;
+        add_table(d, &d->table[i], doc);
         if (d->n_tables > 1)
-            put_missing(&d->table[i], &w);
-        if (out->n > before)
-            buf_char(out, '\n');
+            add_missing(&d->table[i], doc);
+        doc_notes_end(doc);
     }
-    put_meanings(d, &w);
+    add_meanings(d, doc);
     if (d->n_tables == 1)
-        put_missing(&d->table[0], &w);
-    put_remarks(d, &w);
+        add_missing(&d->table[0], doc);
+    add_remarks(d, doc);
 }
 
-static int write_table(struct store *s, const struct report_request *r, struct buf *out,
-                       struct err *e)
+static int build(struct store *s, const struct report_request *r, struct doc *doc, struct err *e)
 {
     struct table_data d;
     if (table_data_load(&d, s, r, e))
         return -1;
-    if (r->format == REPORT_CSV)
-        table_csv_put(&d, out);
-    else
-        put_blocks(&d, r, out);
+    doc_title(doc, "Scores of experiment %s", d.name);
+    doc_field(doc, "experiment", d.name);
+    add_blocks(&d, doc);
+    table_csv_fill(&d, doc_grid(doc, DOC_DATA, "results", NULL));
     table_data_release(&d);
     return 0;
 }

@@ -8,6 +8,7 @@
 #include "harness/base/file.h"
 #include "harness/base/log.h"
 #include "harness/base/mem.h"
+#include "reports/format.h"
 #include "reports/report.h"
 #include "runner/forecast.h"
 #include "runner/terminal.h"
@@ -90,12 +91,15 @@ static int describe(struct session *s, struct err *e)
 
 static int print_table(struct session *s, struct err *e)
 {
-    struct report_request q = {
-        .experiment = s->x.name, .width = terminal_width(), .colour = terminal_colour()};
+    struct report_request q = REPORT_REQUEST;
+    const struct format_look look = {.width = terminal_width(), .colour = terminal_colour()};
     const struct report *r = report_find("table", e);
+    struct doc *d = NULL;
     struct buf b;
     buf_init(&b);
-    int rc = r ? r->write(s->store, &q, &b, e) : -1;
+    q.experiment = s->x.name;
+    int rc = r && !report_build(r, s->store, &q, &d, e) ? format_all[0]->put(d, &look, &b, e) : -1;
+    doc_free(d);
     if (!rc && (fputs(b.s, stdout) < 0 || fflush(stdout)))
         rc = err_system(e, "cannot write to stdout");
     buf_release(&b);
