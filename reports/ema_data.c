@@ -23,7 +23,7 @@ static const char bytes_sql[] =
     "SELECT r.model, r.protocol, m.name, coalesce(p.preset, ''), x.run, x.name, c.method, t.job,"
     " t.context, t.steps, t.prompt_tokens + t.steps, t.full_bytes, t.read_full_bytes,"
     " t.dense_share, l.class, l.held_bytes, l.read_bytes, l.written_bytes"
-    " FROM experiment_job e JOIN traffic t ON t.job = e.job JOIN ledger l ON l.job = t.job"
+    " FROM experiment_job e JOIN traffic t ON t.job = e.job JOIN item_ledger l ON l.job = t.job"
     " JOIN experiment_run x ON x.experiment = e.experiment AND x.run = t.run"
     " JOIN run r ON r.id = x.run JOIN model m ON m.id = r.model"
     " JOIN protocol p ON p.id = r.protocol JOIN setting c ON c.id = r.setting"

@@ -76,6 +76,47 @@ int identity_put_model(const struct model_identity *known, const struct model_sp
     return store_put_model(s, &row, id, e);
 }
 
+enum { OPTIONS_MAX = 128 };
+
+struct option_list {
+    struct store_option list[OPTIONS_MAX];
+    struct buf values[OPTIONS_MAX];
+    int n;
+};
+
+static struct buf *add_option(struct option_list *all, const char *method, const char *name)
+{
+    struct buf *value = &all->values[all->n];
+    buf_init(value);
+    all->list[all->n++] = (struct store_option){method, name, ""};
+    return value;
+}
+
+static void add_options(struct option_list *all, const struct opt *table, const void *obj,
+                        const char *method)
+{
+    for (const struct opt *o = table; o && o->name && all->n < OPTIONS_MAX; o++) {
+        struct buf *value = add_option(all, method, o->name);
+        opt_put_value(o, obj, value);
+        all->list[all->n - 1].value = value->s;
+    }
+}
+
+static void release_options(struct option_list *all)
+{
+    for (int i = 0; i < all->n; i++)
+        buf_release(&all->values[i]);
+}
+
+/* ---- protocols ---- */
+
+static void add_wrapper(struct option_list *all, const struct model_spec *spec)
+{
+    struct buf *value = add_option(all, "", "wrapper");
+    buf_str(value, model_chat_name(spec->chat));
+    all->list[all->n - 1].value = value->s;
+}
+
 static void value_of(const struct opt *table, const void *obj, const char *name, struct buf *out)
 {
     for (const struct opt *row = table; row->name; row++)
@@ -97,11 +138,15 @@ int identity_put_protocol(const struct protocol *p, const struct model_spec *spe
                           int64_t *id, struct err *e)
 {
     char hash[SHA256_HEX], preset[64], truncation[64], chat[64], path[64];
+    char compute[64];
+    struct option_list all = {.n = 0};
     struct buf json;
     buf_init(&json);
     protocol_canonical(p, spec, &json);
     hash_sha256(text_buf(&json), hash);
     protocol_value(p, "chat", chat);
+    add_options(&all, protocol_options, p, "");
+    add_wrapper(&all, spec);
     struct store_protocol row = {
         .identity = hash,
         .json = json.s,
@@ -111,15 +156,20 @@ int identity_put_protocol(const struct protocol *p, const struct model_spec *spe
         .chat = spec->chat == CHAT_NONE ? "none" : model_chat_name(spec->chat),
         .bos = p->bos,
         .prefill_path = protocol_value(p, "path", path),
+        .compute = protocol_value(p, "compute", compute),
+        .newline_stop = p->newline_stop,
+        .first_may_stop = p->first_may_stop,
+        .max_new_tokens = p->max_new_tokens ? p->max_new_tokens : STORE_NONE,
+        .options = all.list,
+        .n_options = all.n,
     };
     if (p->chat == WRAP_NEVER)
         row.chat = "none";
     int rc = store_put_protocol(s, &row, id, e);
+    release_options(&all);
     buf_release(&json);
     return rc;
 }
-
-enum { OPTIONS_MAX = 128 };
 
 /* The typed columns are the options of that name, whichever method has them. */
 static void fill_columns(struct store_setting *row, const struct kv_link *l)
@@ -164,22 +214,6 @@ static void fill_weights(struct store_setting *row, const struct quant_format *f
     row->weight_pair_bits = f->pairs ? 32 : 16;
 }
 
-struct option_list {
-    struct store_option list[OPTIONS_MAX];
-    struct buf values[OPTIONS_MAX];
-    int n;
-};
-
-static void add_options(struct option_list *all, const struct kv_link *l)
-{
-    for (const struct opt *o = l->method->options; o && o->name && all->n < OPTIONS_MAX; o++) {
-        struct buf *value = &all->values[all->n];
-        buf_init(value);
-        opt_put_value(o, l->opt, value);
-        all->list[all->n++] = (struct store_option){l->method->name, o->name, value->s};
-    }
-}
-
 int identity_put_setting(const struct exp_setting *k, struct store *s, int64_t *id, struct err *e)
 {
     struct store_setting row = STORE_SETTING;
@@ -192,7 +226,8 @@ int identity_put_setting(const struct exp_setting *k, struct store *s, int64_t *
     for (int i = 0; i < k->chain.n; i++) {
         buf_printf(&chain, "%s%s", i ? " + " : "", k->chain.links[i].method->name);
         fill_columns(&row, &k->chain.links[i]);
-        add_options(&all, &k->chain.links[i]);
+        add_options(&all, k->chain.links[i].method->options, k->chain.links[i].opt,
+                    k->chain.links[i].method->name);
     }
     fill_weights(&row, &k->weights, &weights);
     row.identity = k->hash;
@@ -203,8 +238,7 @@ int identity_put_setting(const struct exp_setting *k, struct store *s, int64_t *
     row.options = all.list;
     row.n_options = all.n;
     int rc = store_put_setting(s, &row, id, e);
-    for (int i = 0; i < all.n; i++)
-        buf_release(&all.values[i]);
+    release_options(&all);
     buf_release(&json);
     buf_release(&chain);
     buf_release(&weights);

@@ -64,11 +64,10 @@ static int put_protocol(struct import *m, struct err *e)
 {
     char hash[SHA256_HEX];
     hash_words("protocol", "", hash);
-    struct store_protocol row = {.identity = hash,
-                                 .json = "{\"preset\":\"imported\"}",
-                                 .preset = "imported",
-                                 .max_prompt_tokens = STORE_NONE,
-                                 .bos = STORE_NONE};
+    struct store_protocol row = STORE_PROTOCOL;
+    row.identity = hash;
+    row.json = "{\"preset\":\"imported\"}";
+    row.preset = "imported";
     return store_put_protocol(m->store, &row, &m->protocol, e);
 }
 

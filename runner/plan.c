@@ -1,7 +1,9 @@
 /* A plan's rows in the database. */
 #include "runner/plan.h"
 
+#include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "datasets/prediction.h"
 #include "harness/base/mem.h"
@@ -111,6 +113,35 @@ static int put_runs(struct putting *w, int variant)
     return 0;
 }
 
+/* The base of an ablation is one of the settings, for all of its factors. */
+static int base_of(const struct experiment *x, const struct exp_factor *f)
+{
+    int at = -1;
+    for (int k = 0; k < x->n_settings && at < 0; k++)
+        for (int i = 0; i < x->settings[k].n_factors; i++) {
+            const struct exp_factor *b = &x->settings[k].factors[i];
+            if (b->base && !strcmp(b->ablation, f->ablation) && !strcmp(b->factor, f->factor))
+                at = k;
+        }
+    assert(at >= 0);
+    return at;
+}
+
+static int put_factors(struct putting *w, int variant)
+{
+    const struct experiment *x = w->p->x;
+    for (int k = 0; k < x->n_settings; k++)
+        for (int i = 0; i < x->settings[k].n_factors; i++) {
+            const struct exp_factor *f = &x->settings[k].factors[i];
+            struct store_factor row = {
+                w->p->experiment, w->runs[variant][k], w->runs[variant][base_of(x, f)],
+                f->ablation,      f->factor,           f->value};
+            if (store_put_factor(w->store, &row, w->e))
+                return -1;
+        }
+    return 0;
+}
+
 static int put_variant(struct putting *w, int variant, int threads)
 {
     struct plan_variant *v = &w->p->variants[variant];
@@ -122,7 +153,7 @@ static int put_variant(struct putting *w, int variant, int threads)
     for (int t = 0; t < w->p->x->n_tasks; t++)
         if (put_task(w->p, w->store, v, t, w->e))
             return -1;
-    return put_runs(w, variant);
+    return put_runs(w, variant) || put_factors(w, variant) ? -1 : 0;
 }
 
 static int put_job(void *arg, const struct plan_place *at)

@@ -22,10 +22,13 @@ static const char *const version_2[] = {
 static const char *const version_3[] = {
 #include "schema_3.inc"
     NULL};
+static const char *const version_4[] = {
+#include "schema_4.inc"
+    NULL};
 
 /* steps[v] leads from version v to v + 1. To change the schema add a step; never change one that
  * was released. A new database takes all of them. */
-static const char *const *const steps[] = {version_1, version_2, version_3};
+static const char *const *const steps[] = {version_1, version_2, version_3, version_4};
 
 enum { STORE_VERSION = sizeof steps / sizeof *steps };
 
@@ -70,15 +73,37 @@ static int apply_steps(struct db *db, struct store_steps list, struct err *e)
     return now.version < list.n ? db_exec(db, sql, e) : 0;
 }
 
-int store_migrate(struct db *db, struct store_steps list, struct err *e)
+/* Keys are off while a step makes a table anew: here it shows whether all of them lead somewhere.
+ */
+static int check_keys(struct db *db, struct err *e)
+{
+    int64_t lost = 0;
+    if (db_get_int(db, "SELECT count(*) FROM pragma_foreign_key_check", NULL, 0, &lost, e) < 0)
+        return -1;
+    return lost ? err_user(e,
+                           "%s is damaged: %d of its rows refer to rows that are missing; take a "
+                           "copy of it from before",
+                           db_path(db), (int)lost)
+                : 0;
+}
+
+static int migrate(struct db *db, struct store_steps list, struct err *e)
 {
     if (db_begin(db, e))
         return -1;
-    if (apply_steps(db, list, e) || db_commit(db, e)) {
-        db_rollback(db);
+    if (!apply_steps(db, list, e) && !check_keys(db, e) && !db_commit(db, e))
+        return 0;
+    db_rollback(db);
+    return -1;
+}
+
+int store_migrate(struct db *db, struct store_steps list, struct err *e)
+{
+    struct err ignored;
+    if (db_exec(db, "PRAGMA foreign_keys = OFF", e)) // inside a transaction it does nothing
         return -1;
-    }
-    return 0;
+    int rc = migrate(db, list, e);
+    return db_exec(db, "PRAGMA foreign_keys = ON", rc ? &ignored : e) ? -1 : rc;
 }
 
 static char *step_dup(const char *const *lines)

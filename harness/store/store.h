@@ -118,9 +118,22 @@ struct store_protocol {
     const char *preset;
     int max_prompt_tokens;
     const char *truncation, *chat;
-    int bos;                  // 0 or 1
-    const char *prefill_path; // "blas", "reference", ...
+    int bos;                            // 0 or 1
+    const char *prefill_path;           // "fast", "reference", ...
+    const char *compute;                // "f32" or "bf16"
+    int newline_stop, first_may_stop;   // 0 or 1
+    int max_new_tokens;                 // STORE_NONE: the task's
+    const struct store_option *options; // every option; method is not looked at
+    int n_options;
 };
+
+/* Start from STORE_PROTOCOL: every number unknown. */
+#define STORE_PROTOCOL                                                                             \
+    ((struct store_protocol){.max_prompt_tokens = STORE_NONE,                                      \
+                             .bos = STORE_NONE,                                                    \
+                             .newline_stop = STORE_NONE,                                           \
+                             .first_may_stop = STORE_NONE,                                         \
+                             .max_new_tokens = STORE_NONE})
 
 /* What computed it. Never part of an identity; equal builds share a row. */
 struct store_build {
@@ -140,7 +153,7 @@ struct store_experiment {
 struct store_run {
     const char *identity; // hash of the three identities and the origin
     int64_t model, setting, protocol;
-    const char *origin; // "run" or "import"
+    const char *origin; // "run", "import" or "published"
     /* Its place in an experiment: */
     int64_t experiment;
     int position;     // order of the settings in the configuration
@@ -155,6 +168,24 @@ int store_put_build(struct store *s, const struct store_build *b, int64_t *id, s
 int store_put_experiment(struct store *s, const struct store_experiment *x, int64_t *id,
                          struct err *e);
 int store_put_run(struct store *s, const struct store_run *r, int64_t *id, struct err *e);
+
+/* What a run is in an ablation of an experiment; base is a run too, maybe this one. A row that is
+ * there stays. */
+struct store_factor {
+    int64_t experiment, run, base;
+    const char *ablation, *factor, *value;
+};
+int store_put_factor(struct store *s, const struct store_factor *f, struct err *e);
+
+/* A number of a paper, of a run of origin "published"; one that is there stays. */
+struct store_published {
+    int64_t run, task;
+    double score;          // from 0 to 100, as published
+    int64_t n;             // items; STORE_NONE: not said
+    double standard_error; // in points; NAN: not said
+    const char *source;    // paper, table, row
+};
+int store_put_published(struct store *s, const struct store_published *p, struct err *e);
 
 /* What a record is scored by, once for all settings and models; hash is that of its jobs. */
 struct store_sample {
@@ -246,7 +277,7 @@ struct store_score {
     double value; // in [0, 1]
 };
 
-/* Bytes of one class; names as table ledger allows them. */
+/* Bytes of one class; names as table item_ledger allows them. */
 struct store_ledger {
     const char *class;
     int64_t held_bytes;                // at the end

@@ -61,7 +61,7 @@ static int put_ledger(struct store *s, int64_t job, const struct store_ledger *l
 {
     struct db_val v[] = {val_int(job), val_str(l->class), val_int(l->held_bytes),
                          val_int(l->read_bytes), val_int(l->written_bytes)};
-    return db_run(s->db, "INSERT INTO ledger VALUES (?1, ?2, ?3, ?4, ?5)", v, 5, NULL, e);
+    return db_run(s->db, "INSERT INTO item_ledger VALUES (?1, ?2, ?3, ?4, ?5)", v, 5, NULL, e);
 }
 
 int store_put_score(struct store *s, int64_t job, const struct store_score *score, struct err *e)

@@ -117,6 +117,15 @@ int store_put_items(struct store *s, struct store_item *list, size_t n, struct e
     return first ? join_new(s, list[0].job.experiment, first, last, e) : 0;
 }
 
+int store_put_published(struct store *s, const struct store_published *p, struct err *e)
+{
+    struct db_val v[] = {val_int(p->run),       val_int(p->task),           val_num(p->score),
+                         val_int_or_null(p->n), val_num(p->standard_error), val_str(p->source)};
+    return db_run(s->db,
+                  "INSERT INTO published VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING", v,
+                  6, NULL, e);
+}
+
 int store_find_run(struct store *s, const char *identity, int64_t *id, struct err *e)
 {
     struct db_val v = val_str(identity);

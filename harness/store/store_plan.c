@@ -98,8 +98,8 @@ int store_put_task(struct store *s, const struct store_task *t, int64_t *id, str
     return put(s, &r, id, NULL, e);
 }
 
-static int put_options(struct store *s, const struct store_setting *c, int64_t setting,
-                       struct err *e)
+static int put_setting_options(struct store *s, const struct store_setting *c, int64_t setting,
+                               struct err *e)
 {
     for (int i = 0; i < c->n_options; i++) {
         const struct store_option *o = &c->options[i];
@@ -133,7 +133,7 @@ static int put_setting(struct store *s, const struct row *r, const struct store_
     bool made;
     if (put(s, r, id, &made, e))
         return -1;
-    return made ? put_options(s, c, *id, e) : 0;
+    return made ? put_setting_options(s, c, *id, e) : 0;
 }
 
 int store_put_setting(struct store *s, const struct store_setting *c, int64_t *id, struct err *e)
@@ -165,9 +165,25 @@ int store_put_setting(struct store *s, const struct store_setting *c, int64_t *i
     return end_own(s, own, put_setting(s, &r, c, id, e), e);
 }
 
+static int put_protocol(struct store *s, const struct row *r, const struct store_protocol *p,
+                        int64_t *id, struct err *e)
+{
+    bool made;
+    if (put(s, r, id, &made, e))
+        return -1;
+    for (int i = 0; made && i < p->n_options; i++) {
+        const struct store_option *o = &p->options[i];
+        struct db_val v[] = {val_int(*id), val_str(o->name), val_str(o->value)};
+        if (db_run(s->db, "INSERT INTO protocol_option VALUES (?1, ?2, ?3)", v, 3, NULL, e))
+            return -1;
+    }
+    return 0;
+}
+
 int store_put_protocol(struct store *s, const struct store_protocol *p, int64_t *id, struct err *e)
 {
     struct row r = row_of("protocol", p->identity);
+    bool own;
     add(&r, "json", val_str(p->json));
     add(&r, "preset", val_str(p->preset));
     add(&r, "max_prompt_tokens", val_int_or_null(p->max_prompt_tokens));
@@ -175,7 +191,13 @@ int store_put_protocol(struct store *s, const struct store_protocol *p, int64_t 
     add(&r, "chat", val_str(p->chat));
     add(&r, "bos", val_int_or_null(p->bos));
     add(&r, "prefill_path", val_str(p->prefill_path));
-    return put(s, &r, id, NULL, e);
+    add(&r, "compute", val_str(p->compute));
+    add(&r, "newline_stop", val_int_or_null(p->newline_stop));
+    add(&r, "first_may_stop", val_int_or_null(p->first_may_stop));
+    add(&r, "max_new_tokens", val_int_or_null(p->max_new_tokens));
+    if (begin_own(s, &own, e))
+        return -1;
+    return end_own(s, own, put_protocol(s, &r, p, id, e), e);
 }
 
 /* Parts joined by a byte that none of them holds. */
@@ -248,6 +270,15 @@ int store_put_run(struct store *s, const struct store_run *run, int64_t *id, str
     return db_run(s->db,
                   "INSERT INTO experiment_run VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING", v, 4,
                   NULL, e);
+}
+
+int store_put_factor(struct store *s, const struct store_factor *f, struct err *e)
+{
+    struct db_val v[] = {val_int(f->experiment), val_int(f->run),   val_str(f->ablation),
+                         val_str(f->factor),     val_str(f->value), val_int(f->base)};
+    const char *sql = "INSERT INTO experiment_factor VALUES (?1, ?2, ?3, ?4, ?5, ?6)"
+                      " ON CONFLICT DO NOTHING";
+    return db_run(s->db, sql, v, 6, NULL, e);
 }
 
 /* ---- jobs ---- */

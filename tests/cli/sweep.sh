@@ -97,7 +97,7 @@ is "of each document all but the first share its tokens" "9|1" \
 is "under every setting" "72|54" "$(sqlite3 head.db "SELECT count(*), total(shared_tokens > 0) FROM item" | sed 's/[.]0//')"
 results head.db >want_head
 sqlite3 head.db "UPDATE job SET head = NULL, state = 'ready', prediction = NULL, finished_at = NULL, build = NULL,
-    shared_tokens = NULL; DELETE FROM score; DELETE FROM ledger"
+    shared_tokens = NULL; DELETE FROM score; DELETE FROM item_ledger"
 go head.db "${head[@]}"
 is "without heads nothing is shared" 0 "$(sqlite3 head.db "SELECT max(shared_tokens) FROM item")"
 results head.db >got

@@ -95,7 +95,8 @@ static void put_frame(struct sample_db *d)
                             .heads = HEADS,
                             .kv_heads = HEADS,
                             .head_dim = DIM};
-    struct store_protocol p = {.identity = "p0", .json = "{}", .preset = "kvo"};
+    struct store_protocol p = STORE_PROTOCOL;
+    p.identity = "p0", p.json = "{}", p.preset = "kvo";
     struct store_task t = {.identity = "t0",
                            .name = "mini_report",
                            .source = "mini",

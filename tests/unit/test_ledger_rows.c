@@ -63,7 +63,8 @@ static void the_database_takes_every_class(void **state)
     for (int i = 0; i < LEDGER_ROWS_MAX; i++) {
         struct db_val v = val_str(row[i].class);
         assert_int_equal(
-            db_run(store_db(s), "INSERT INTO ledger VALUES (1, ?1, 0, 0, 0)", &v, 1, NULL, &e), 0);
+            db_run(store_db(s), "INSERT INTO item_ledger VALUES (1, ?1, 0, 0, 0)", &v, 1, NULL, &e),
+            0);
     }
     store_close(s);
 }

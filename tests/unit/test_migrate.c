@@ -14,7 +14,7 @@
 #include "harness/store/store_int.h"
 #include "tests/unit/scratch.h"
 
-enum { OLDEST = 1, NEWEST = 3 };
+enum { OLDEST = 1, NEWEST = 4 };
 
 static struct err e;
 
@@ -102,7 +102,7 @@ static void nothing_is_lost(void **state)
         put_rows(store_db(s), "PRAGMA foreign_key_check", &after);
         if (v == 1) // had no ledger
             put_rows(store_db(s),
-                     "SELECT * FROM ledger UNION ALL SELECT job, run, 0, 0, 0 FROM traffic",
+                     "SELECT * FROM item_ledger UNION ALL SELECT job, run, 0, 0, 0 FROM traffic",
                      &after);
         assert_string_equal(after.s, "");
         store_close(s);
@@ -174,7 +174,7 @@ static void work_goes_on_in_it(void **state)
              "SELECT setting, steps, context, held_bytes, read_bytes, written_bytes,"
              " metadata_read_bytes, rows_read_bytes, dense_share, weights_read_bytes FROM traffic",
              &b);
-    put_rows(store_db(s), "SELECT * FROM ledger", &b);
+    put_rows(store_db(s), "SELECT * FROM item_ledger", &b);
     assert_string_equal(b.s, "full|10|104.5|14|250|30|50.0|0.0|0.0|NULL\n"
                              "73|pairs|4|50|0\n73|recent|10|200|30\n");
     store_claim_free(&c);

@@ -57,7 +57,7 @@ static void a_new_one_says_what_it_is(void **state)
     (void)state;
     struct store *s = opened("new.db", STORE_CREATE);
     assert_int_equal(get(s, "PRAGMA application_id"), STORE_APPLICATION_ID);
-    assert_int_equal(get(s, "PRAGMA user_version"), 3);
+    assert_int_equal(get(s, "PRAGMA user_version"), 4);
     assert_int_equal(get(s, "PRAGMA foreign_keys"), 1);
     assert_int_equal(get(s, "SELECT journal_mode = 'wal' FROM pragma_journal_mode"), 1);
     assert_int_equal(get(s, "SELECT count(*) FROM pragma_table_list WHERE type = 'table'"
@@ -234,7 +234,8 @@ static void put_frame(struct fixture *f)
     int64_t model, protocol;
     struct store_experiment x = {"x", "{}", "h"};
     struct store_model m = {.identity = "m", .name = "m"};
-    struct store_protocol p = {.identity = "p", .json = "{}"};
+    struct store_protocol p = STORE_PROTOCOL;
+    p.identity = "p", p.json = "{}";
     struct store_task t = {
         .identity = "t", .name = "t", .source = "s", .category = "c", .metric = "f1"};
     assert_int_equal(store_put_experiment(f->s, &x, &f->experiment, &e), 0);
@@ -720,7 +721,7 @@ static void a_reader_cannot_change_anything(void **state)
     denied(s, " -- nothing", "no statement");
     denied(s, "SELECT nonsense FROM job", "no such column");
     assert_int_equal(get(s, "SELECT count(*) FROM job; -- with a remark"), 6);
-    assert_int_equal(get(s, "PRAGMA user_version"), 3);
+    assert_int_equal(get(s, "PRAGMA user_version"), 4);
     assert_true(get(s, "SELECT count(*) FROM pragma_table_info('job')") > 20);
     store_close(s);
 }
