@@ -340,10 +340,6 @@ static int check_other(struct store *s, const char *path, struct err *e)
     return 0;
 }
 
-/* Rows come in no order of their identities: with the indexes in memory, a quarter of a GiB, each
- * page is written once. */
-static const char room_sql[] = "PRAGMA main.cache_size = -262144; PRAGMA temp_store = MEMORY";
-
 int store_merge(struct store *s, const char *path, struct store_merged *out,
                 store_conflict_told *tell, void *arg, struct err *e)
 {
@@ -352,7 +348,8 @@ int store_merge(struct store *s, const char *path, struct store_merged *out,
     *out = (struct store_merged){.items = 0};
     if (check_other(s, path, e) || store_source_open(path, &source, e))
         return -1;
-    int rc = db_exec(s->db, room_sql, e) || db_attach(s->db, source.path, e) ? -1 : 0;
+    db_bulk(s->db); // rows come in no order of their identities
+    int rc = db_attach(s->db, source.path, e);
     if (!rc) {
         rc = check_source(&m, path, "PRAGMA source.quick_check(1)", "ok") ||
                      check_source(&m, path, "PRAGMA source.foreign_key_check", "") ||

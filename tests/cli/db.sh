@@ -103,6 +103,9 @@ db merge ab.db a.db b.db
 is "two halves are merged" 0 $?
 like "and said how" "a.db: items 18: new 18, more than before 0, the same 0, conflicts 0
 b.db: items 18: new 0, more than before 6, the same 6, conflicts 0" "$(cat out)"
+is "every table has rows, and all of them" "" "$(for t in $(sqlite3 all.db "SELECT name FROM sqlite_schema WHERE type = 'table'"); do
+    sqlite3 ab.db "ATTACH 'all.db' AS a; SELECT '$t' WHERE (SELECT count(*) FROM a.$t) = 0
+        OR (SELECT count(*) FROM a.$t) <> (SELECT count(*) FROM main.$t)"; done)"
 is "the source is as it was" "$sum" "$(cksum <b.db)"
 db merge ba.db b.db a.db
 dump all.db >want
@@ -178,7 +181,7 @@ dump whole.db | cksum >want_much
 cp a.db killed.db
 broken=0
 dump a.db | cksum >want_a
-for i in 1 2 3 4 5 6 7 8; do
+for _ in 1 2 3 4 5 6 7 8; do
     "$KVLAB" db merge killed.db much.db >/dev/null 2>&1 &
     pid=$!
     sleep "0.$((RANDOM % 6))$((RANDOM % 10))"
