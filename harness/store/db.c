@@ -1,6 +1,7 @@
 #include "harness/store/db.h"
 
 #include <assert.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -177,8 +178,20 @@ static void sql_regexp(sqlite3_context *c, int n, sqlite3_value **v)
         sqlite3_set_auxdata(c, 0, r, free_regex);
 }
 
+/* Readers look at pages where the system has them, and keep none of their own. */
+static const char read_pragmas[] = "PRAGMA mmap_size = 2147418112; PRAGMA cache_size = -16384";
+
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+/* Counting bytes costs a lock for each piece of memory. */
+static void configure(void)
+{
+    sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+}
+
 static int open_connection(struct db *db, struct err *e)
 {
+    pthread_once(&once, configure);
     int rc = connect(db);
     if (!db->h)
         die("%s: out of memory", db->path);
@@ -189,10 +202,21 @@ static int open_connection(struct db *db, struct err *e)
                                 sql_regexp, NULL, NULL);
         rc = sqlite3_exec(db->h,
                           "PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF; "
-                          "PRAGMA synchronous = FULL",
+                          "PRAGMA synchronous = FULL; PRAGMA temp_store = MEMORY",
                           NULL, NULL, NULL);
+        if (rc == SQLITE_OK && db->mode == DB_READONLY)
+            rc = sqlite3_exec(db->h, read_pragmas, NULL, NULL, NULL);
     }
     return rc == SQLITE_OK ? 0 : db_error(db, rc, e);
+}
+
+enum { BULK_KIB = 262144 };
+
+void db_bulk(struct db *db)
+{
+    char sql[64];
+    snprintf(sql, sizeof sql, "PRAGMA cache_size = -%d", BULK_KIB);
+    sqlite3_exec(db->h, sql, NULL, NULL, NULL);
 }
 
 /* Which file it is now that it is open. */

@@ -59,6 +59,10 @@ int db_commit(struct db *db, struct err *e);
 void db_rollback(struct db *db);
 bool db_in_transaction(const struct db *db);
 
+/* Many rows are about to be written in one transaction: pages stay in memory (256 MiB of them)
+ * until it ends, so that each is written once. */
+void db_bulk(struct db *db);
+
 /* A value to bind. Borrowed for the call that takes it. */
 struct db_val {
     enum { VAL_NULL, VAL_INT, VAL_NUM, VAL_TEXT } type;
