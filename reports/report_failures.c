@@ -56,9 +56,10 @@ static int put_failed(struct store *s, int64_t experiment, struct doc *d, struct
     if (!rows)
         doc_para(d, "No item failed.");
     else
-        doc_note(d, "kvlab run CONFIG --retry runs failed items again. That helps where the cause is "
-                    "gone: memory, disk, a crash. Where an item has failed with the same reason in "
-                    "several tries, it does not; one that failed at two crashes was at both.");
+        doc_note(d,
+                 "kvlab run CONFIG --retry runs failed items again. That helps where the cause is "
+                 "gone: memory, disk, a crash. Where an item has failed with the same reason in "
+                 "several tries, it does not; one that failed at two crashes was at both.");
     return 0;
 }
 
@@ -114,8 +115,9 @@ static void put_incomplete(const struct scores *s, struct doc *d)
         incomplete_new(d, DOC_DATA);
         doc_para(d, "Every cell is whole: all items of all settings have a score.");
     } else {
-        doc_note(d, "items: that any setting was asked for. Left to do: kvlab run CONFIG goes on. "
-                    "Without a score: kvlab score. Not planned: the setting's cell asks for fewer.");
+        doc_note(d,
+                 "items: that any setting was asked for. Left to do: kvlab run CONFIG goes on. "
+                 "Without a score: kvlab score. Not planned: the setting's cell asks for fewer.");
     }
 }
 

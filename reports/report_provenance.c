@@ -1,6 +1,7 @@
 /* What made the numbers: programs and machines, models, protocols, data, settings; and when. */
 #include <stdlib.h>
 
+#include "reports/build_shares.h"
 #include "reports/report.h"
 #include "reports/sql_grid.h"
 
@@ -15,44 +16,24 @@ const struct report report_provenance = {
     .build = build,
 };
 
-/* Of the experiment's runs. */
-#define RUNS " FROM provenance p JOIN experiment_run x ON x.run = p.run WHERE x.experiment = ?1"
-#define MODELS "SELECT DISTINCT r.model FROM experiment_run x JOIN run r ON r.id = x.run"              \
-               " WHERE x.experiment = ?1"
+/* Of the experiment. */
+#define MODELS                                                                                     \
+    "SELECT DISTINCT r.model FROM experiment_run x JOIN run r ON r.id = x.run"                     \
+    " WHERE x.experiment = ?1"
 #define PROTOCOLS                                                                                  \
-    "SELECT DISTINCT r.protocol FROM experiment_run x JOIN run r ON r.id = x.run"                   \
+    "SELECT DISTINCT r.protocol FROM experiment_run x JOIN run r ON r.id = x.run"                  \
     " WHERE x.experiment = ?1"
 
-#define BUILD_COLUMNS                                                                              \
-    "p.version AS version, p.\"commit\" AS \"commit\", CASE p.dirty WHEN 1 THEN 'yes' WHEN 0"       \
-    " THEN 'no' END AS uncommitted_changes, p.compiler AS compiler, p.cflags AS flags,"             \
-    " p.blas AS blas, p.kernels AS kernels, p.cpu AS cpu, p.host AS host, p.threads AS threads,"    \
-    " sum(p.items) AS items, sum(p.failed) AS failed, min(p.first_finished) AS first_finished,"     \
-    " max(p.last_finished) AS last_finished" RUNS " GROUP BY p.build ORDER BY p.build"
-
-static const struct sql_part builds_told = {
-    .sql = "SELECT CASE WHEN p.build IS NULL THEN 'Made elsewhere, imported' ELSE 'Build ' ||"
-           " p.build END AS head, " BUILD_COLUMNS};
 static const struct sql_part models_told = {
     .sql = "SELECT 'Model ' || name AS head, family, params AS parameters, layers, heads, kv_heads,"
            " head_dim, weights_dtype, weights_sha256, config_sha256, tokenizer_sha256, identity"
            " FROM model WHERE id IN (" MODELS ") ORDER BY id"};
 
-/* Seen by people as facts, and kept whole for programs. */
-static const struct sql_part data[] = {
-    {"builds", NULL, "SELECT p.build AS build, " BUILD_COLUMNS},
-    {"models", NULL,
-     "SELECT id AS model, name, family, params, layers, heads, kv_heads, head_dim, weights_dtype,"
-     " weights_sha256, config_sha256, tokenizer_sha256, identity FROM model WHERE id IN (" MODELS
-     ") ORDER BY id"},
-};
-
-/* Where several builds computed a run. */
-static const struct sql_part shares = {
-    "build_items", "Items by run and build",
-    "SELECT p.setting AS setting, p.model AS model, p.run AS run, p.build AS build,"
-    " p.items AS items, p.failed AS failed, p.first_finished AS first_finished,"
-    " p.last_finished AS last_finished" RUNS " ORDER BY x.position, p.run, p.build"};
+static const struct sql_part models_kept = {
+    "models", NULL,
+    "SELECT id AS model, name, family, params, layers, heads, kv_heads, head_dim, weights_dtype,"
+    " weights_sha256, config_sha256, tokenizer_sha256, identity FROM model WHERE id IN (" MODELS
+    ") ORDER BY id"};
 
 static const struct sql_part protocols = {
     "protocols", NULL,
@@ -60,28 +41,30 @@ static const struct sql_part protocols = {
     " FROM protocol p JOIN protocol_option o ON o.protocol = p.id WHERE p.id IN (" PROTOCOLS
     ") ORDER BY p.id, o.name"};
 
-/* The versions of metrics are those of the scores that are there. */
+/* Versions of metrics: of all scores that are there, found in one scan of them. */
 static const struct sql_part tasks = {
     "tasks", NULL,
-    "SELECT t.name AS task, t.data AS data, t.metric AS metric,"
-    " (SELECT group_concat(DISTINCT r.metric_version) FROM experiment_cell r"
-    "   WHERE r.experiment = ?1 AND r.task_id = t.id) AS metric_version,"
+    "WITH versions AS (SELECT metric, group_concat(metric_version, ', ') AS version FROM"
+    " (SELECT DISTINCT metric, metric_version FROM score ORDER BY metric, metric_version)"
+    " GROUP BY metric)"
+    " SELECT t.name AS task, t.data AS data, t.metric AS metric, v.version AS metric_version,"
     " t.max_new_tokens AS max_new_tokens, t.data_hash AS data_hash,"
-    " t.template_hash AS template_hash, t.source AS source FROM task t WHERE EXISTS"
+    " t.template_hash AS template_hash, t.source AS source"
+    " FROM task t LEFT JOIN versions v ON v.metric = t.metric WHERE EXISTS"
     " (SELECT 1 FROM experiment_run x JOIN job j ON j.run = x.run AND j.task = t.id"
     "   WHERE x.experiment = ?1) ORDER BY t.id"};
 
 #define SETTINGS                                                                                   \
-    " FROM experiment_run x JOIN run r ON r.id = x.run JOIN setting c ON c.id = r.setting"          \
+    " FROM experiment_run x JOIN run r ON r.id = x.run JOIN setting c ON c.id = r.setting"         \
     " JOIN model m ON m.id = r.model WHERE x.experiment = ?1"
 #define SETTING_COLUMNS                                                                            \
-    "SELECT x.name AS setting, r.id AS run, m.name AS model, c.weights AS weights,"                 \
+    "SELECT x.name AS setting, r.id AS run, m.name AS model, c.weights AS weights,"                \
     " c.identity AS setting_hash, r.identity AS run_hash, r.origin AS origin"
 static const struct sql_part settings = {"settings", NULL,
                                          SETTING_COLUMNS SETTINGS " ORDER BY x.position, r.id"};
-static const struct sql_part settings_kept = {
-    "settings", NULL,
-    SETTING_COLUMNS ", c.json AS configuration" SETTINGS " ORDER BY x.position, r.id"};
+static const struct sql_part settings_kept = {"settings", NULL,
+                                              SETTING_COLUMNS ", c.json AS configuration" SETTINGS
+                                                              " ORDER BY x.position, r.id"};
 static const char *const configurations =
     "SELECT DISTINCT x.name, replace(c.json, ',\"', ', \"')" SETTINGS " ORDER BY x.position, c.id";
 
@@ -119,25 +102,11 @@ static int put_settings(struct store *s, int64_t experiment, struct doc *d, stru
     return rc;
 }
 
-static int count(struct store *s, const char *sql, int64_t experiment, int64_t *n, struct err *e)
-{
-    const struct db_val v = val_int(experiment);
-    return db_get_int(store_db(s), sql, &v, 1, n, e) < 0 ? -1 : 0;
-}
-
 /* Numbers of several programs or machines in one table: said first. */
-static int note_builds(struct store *s, int64_t experiment, int64_t *builds, struct doc *d,
-                       struct err *e)
+static void note_builds(const struct build_shares *b, struct doc *d)
 {
-    int64_t dirty = 0;
-    if (count(s, "SELECT count(DISTINCT p.build)" RUNS, experiment, builds, e) ||
-        count(s, "SELECT count(DISTINCT p.build)" RUNS " AND p.dirty", experiment, &dirty, e))
-        return -1;
-    if (*builds > 1)
-        doc_para(d, "%d builds or machines computed these items: see how many each.", (int)*builds);
-    if (dirty)
-        doc_para(d, "%d of the builds had changes that no commit holds.", (int)dirty);
-    return 0;
+    if (b->n_builds > 1)
+        doc_para(d, "%d builds or machines computed these items: see how many each.", b->n_builds);
 }
 
 static int put_experiment(struct store *s, int64_t experiment, struct doc *d, struct err *e)
@@ -156,26 +125,35 @@ static int put_experiment(struct store *s, int64_t experiment, struct doc *d, st
 
 static int put_programs(struct store *s, int64_t experiment, struct doc *d, struct err *e)
 {
-    int64_t builds = 0;
-    if (note_builds(s, experiment, &builds, d, e) ||
-        sql_facts(d, &builds_told, s, experiment, e) || sql_facts(d, &models_told, s, experiment, e))
-        return -1;
-    for (size_t i = 0; i < sizeof data / sizeof *data; i++)
-        if (sql_grid(d, DOC_DATA, &data[i], s, experiment, NULL, e))
-            return -1;
-    return sql_grid(d, builds > 1 ? DOC_BOTH : DOC_DATA, &shares, s, experiment, NULL, e);
+    struct build_shares b;
+    int rc = build_shares_load(&b, s, experiment, e);
+    if (!rc) {
+        note_builds(&b, d);
+        rc = build_shares_put_builds(&b, s, d, e);
+        build_shares_put_items(&b, d);
+    }
+    build_shares_release(&b);
+    return rc;
+}
+
+static int put_models(struct store *s, int64_t experiment, struct doc *d, struct err *e)
+{
+    return sql_facts(d, &models_told, s, experiment, e) ||
+                   sql_grid(d, DOC_DATA, &models_kept, s, experiment, NULL, e)
+               ? -1
+               : 0;
 }
 
 static int put_all(struct store *s, int64_t experiment, struct doc *d, struct err *e)
 {
     if (put_experiment(s, experiment, d, e) || put_programs(s, experiment, d, e) ||
-        put_both(d, &protocols, "Protocols", s, experiment, e) ||
-        put_both(d, &tasks, "Tasks", s, experiment, e) ||
-        put_settings(s, experiment, d, e))
+        put_models(s, experiment, d, e) || put_both(d, &protocols, "Protocols", s, experiment, e) ||
+        put_both(d, &tasks, "Tasks", s, experiment, e) || put_settings(s, experiment, d, e))
         return -1;
     doc_note(d, "Counts are of all finished items of these runs. Hashes are SHA-256; whole in CSV "
                 "and JSON. The identity of a run is the hash of model, setting and protocol; "
-                "builds, machines and times are no part of it.");
+                "builds, machines and times are no part of it. Metric versions are those of all "
+                "scores of the database.");
     return 0;
 }
 

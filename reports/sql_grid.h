@@ -14,8 +14,8 @@ struct sql_part {
     const char *sql;     // ?1: the experiment; columns are named as they are shown, "_" as blanks
 };
 
-/* A table, for files of data alone where there are no rows; *rows (or NULL) is how many. Numbers stand at the right; hashes of
- * 64 digits are cut to 12 for people. */
+/* A table, for files of data alone where there are no rows; *rows (or NULL) is how many. Numbers
+ * stand at the right; hashes of 64 digits are cut to 12 for people. */
 int sql_grid(struct doc *d, enum doc_use use, const struct sql_part *part, struct store *s,
              int64_t experiment, int *rows, struct err *e);
 
