@@ -130,10 +130,11 @@ enum { BUILD_COLUMNS = 10 };
 
 static struct grid *builds_new(struct doc *d)
 {
-    static const char *const key[BUILD_COLUMNS] = {
-        "version", "commit", "dirty", "compiler", "flags",
-        "blas",    "kernels", "cpu",  "host",     "threads"};
+    static const char *const key[BUILD_COLUMNS] = {"version", "commit", "dirty",   "compiler",
+                                                   "flags",   "blas",   "kernels", "cpu",
+                                                   "host",    "threads"};
     struct grid *g = doc_grid(d, DOC_DATA, "builds", NULL);
+    doc_main(d, g);
     grid_column(g, "", "build", GRID_RIGHT);
     for (int i = 0; i < BUILD_COLUMNS; i++)
         grid_column(g, "", key[i], GRID_LEFT);
@@ -181,8 +182,8 @@ int build_shares_put_builds(const struct build_shares *b, struct store *s, struc
 
 void build_shares_put_items(const struct build_shares *b, struct doc *d)
 {
-    struct grid *g = doc_grid(d, b->n_builds > 1 ? DOC_BOTH : DOC_DATA, "build_items",
-                              "Items by run and build");
+    struct grid *g =
+        doc_grid(d, b->n_builds > 1 ? DOC_BOTH : DOC_DATA, "build_items", "Items by run and build");
     grid_column(g, "", "setting", GRID_LEFT);
     grid_column(g, "", "model", GRID_LEFT);
     grid_column(g, "", "run", GRID_RIGHT);

@@ -31,10 +31,10 @@ static void put_report(struct page *p, const struct report *r)
     struct doc *d;
     struct err e;
     struct buf prefix;
-    page_printf(p, "<section class=\"report\" id=\"report-%s\">\n<h2>Report %s: ", r->name,
+    page_printf(p, "<section class=\"report\" id=\"report-%s\">\n<h2>Report %s</h2>\n<p>", r->name,
                 r->name);
     page_text_of(p, r->summary);
-    page_str(p, "</h2>\n");
+    page_str(p, "</p>\n");
     buf_init(&prefix);
     buf_printf(&prefix, "%s-", r->name);
     if (!report_build(r, p->store, &q, &d, &e)) {

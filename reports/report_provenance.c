@@ -68,13 +68,13 @@ static const struct sql_part settings_kept = {"settings", NULL,
 static const char *const configurations =
     "SELECT DISTINCT x.name, replace(c.json, ',\"', ', \"')" SETTINGS " ORDER BY x.position, c.id";
 
-/* A table for people, with short hashes, and the same for programs. */
+/* A table for people, with short hashes, and the same for programs, whose name is as it stands. */
 static int put_both(struct doc *d, const struct sql_part *part, const char *heading,
                     struct store *s, int64_t experiment, struct err *e)
 {
     doc_heading(d, "%s", heading);
-    return sql_grid(d, DOC_SHOWN, part, s, experiment, NULL, e) ||
-                   sql_grid(d, DOC_DATA, part, s, experiment, NULL, e)
+    return sql_grid(d, DOC_DATA, part, s, experiment, NULL, e) ||
+                   sql_grid(d, DOC_SHOWN, part, s, experiment, NULL, e)
                ? -1
                : 0;
 }
@@ -86,8 +86,8 @@ static int put_settings(struct store *s, int64_t experiment, struct doc *d, stru
     struct stmt *q;
     int rc;
     doc_heading(d, "Settings");
-    if (sql_grid(d, DOC_SHOWN, &settings, s, experiment, NULL, e) ||
-        sql_grid(d, DOC_DATA, &settings_kept, s, experiment, NULL, e))
+    if (sql_grid(d, DOC_DATA, &settings_kept, s, experiment, NULL, e) ||
+        sql_grid(d, DOC_SHOWN, &settings, s, experiment, NULL, e))
         return -1;
     doc_heading(d, "Configurations");
     if (stmt_open(store_db(s), configurations, &v, 1, &q, e))
