@@ -58,6 +58,7 @@ LIB      := $(B)/libkvlab.a
 
 UNIT     := $(patsubst tests/unit/%.c,$(B)/tests/%,$(wildcard tests/unit/test_*.c))
 GOLDENO  := $(patsubst %.c,$(B)/%.o,$(wildcard tests/golden/*.c))
+TOOLS    := $(patsubst tests/tools/%.c,$(B)/tools/%,$(wildcard tests/tools/*.c))
 FUZZ     := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 
 ## all: build ./kvlab (the default)
@@ -152,6 +153,12 @@ $(B)/fuzz/%: $(B)/tests/fuzz/%.o $(B)/tests/fuzz/driver.o $(LIB)
 	@echo "  LD    $@"
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS)
 
+# Programs that help to test, one a file.
+$(B)/tools/%: $(B)/tests/tools/%.o $(LIB)
+	@mkdir -p $(@D)
+	@echo "  LD    $@"
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS)
+
 ## fuzz-NAME: libFuzzer (clang) on tests/fuzz/fuzz_NAME.c, from its corpus; SECS=60
 fuzz-%: build/gen/jieba.bin
 	+@$(INNER) CC=clang VARIANT=asan CFLAGS=-fsanitize=fuzzer-no-link B=build/fuzz build/fuzz/libkvlab.a
@@ -181,7 +188,7 @@ demo: deps
 test: deps
 	+@$(INNER) all run-tests
 
-test-bins: $(B)/kvlab $(UNIT) $(B)/golden $(FUZZ)
+test-bins: $(B)/kvlab $(UNIT) $(B)/golden $(FUZZ) $(TOOLS)
 
 run-tests: test-bins
 	@B=$(B) GOLDEN=$(GOLDEN) bash tests/run.sh $(ONLY)

@@ -1,4 +1,5 @@
 /* A document in LaTeX to be pasted into a paper: tables of booktabs with their notes below them. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "reports/doc_int.h"
@@ -54,6 +55,34 @@ static void put_groups(const struct grid *g, struct buf *out)
     put_group_rules(g, out);
 }
 
+/* The blank nearest to the middle, or 0. */
+static size_t middle_of(struct text t)
+{
+    size_t best = 0;
+    for (size_t i = 1; i + 1 < t.n; i++)
+        if (t.s[i] == ' ' &&
+            (!best || labs((long)(2 * i) - (long)t.n) < labs((long)(2 * best) - (long)t.n)))
+            best = i;
+    return best;
+}
+
+enum { LONG_HEAD = 11 }; // in two lines where it can be
+
+static void put_head(const struct column *c, struct buf *out)
+{
+    const struct text t = text_of(c->head_short);
+    const size_t at = t.n > LONG_HEAD ? middle_of(t) : 0;
+    if (!at) {
+        format_put_latex(t, out);
+        return;
+    }
+    buf_str(out, c->align == GRID_RIGHT ? "\\shortstack[r]{" : "\\shortstack[l]{");
+    format_put_latex((struct text){t.s, at}, out);
+    buf_str(out, "\\\\");
+    format_put_latex((struct text){t.s + at + 1, t.n - at - 1}, out);
+    buf_char(out, '}');
+}
+
 static void put_heads(const struct grid *g, struct buf *out)
 {
     buf_str(out, "\\toprule\n");
@@ -61,7 +90,7 @@ static void put_heads(const struct grid *g, struct buf *out)
         put_groups(g, out);
     for (int i = 0; i < g->n_columns; i++) {
         buf_str(out, i ? " & " : "");
-        format_put_latex(text_of(g->column[i].head_short), out);
+        put_head(&g->column[i], out);
     }
     buf_str(out, " \\\\\n\\midrule\n");
 }
@@ -136,7 +165,7 @@ static int put_table(const struct doc *d, int i, const struct grid *g, struct te
                      struct buf *out)
 {
     const char *star = g->n_columns > WIDE ? "*" : "";
-    buf_printf(out, "\\begin{table%s}\n\\centering\\small\n", star);
+    buf_printf(out, "\\begin{table%s}\n\\centering\\%s\n", star, *star ? "footnotesize" : "small");
     put_command("caption", caption, out);
     put_label("tab", g->name, out);
     buf_printf(out, "\\setlength{\\tabcolsep}{%s}\n", *star ? "3pt" : "5pt");

@@ -53,18 +53,21 @@ const char html_style[] =
     "@media (prefers-color-scheme:dark){:root{--ink:#e8e8e6;--soft:#a5a5a2;--paper:#161718;"
     "--line:#46484a;--band:#1f2123;--best:#7fd6a8}}\n"
     "body{margin:0;background:var(--paper);color:var(--ink);font:16px/1.5 system-ui,sans-serif}\n"
-    "main{max-width:75rem;margin:0 auto;padding:1.5rem 1rem 4rem}\n"
+    "main{max-width:90rem;margin:0 auto;padding:1.5rem 1rem 4rem}\n"
     "h1{font-size:1.5rem}h2{font-size:1.2rem;margin-top:2.2rem}\n"
     "figure{margin:1.4rem 0;overflow-x:auto}\n"
     "table{border-collapse:collapse;font-size:.9rem;font-variant-numeric:tabular-nums}\n"
     "caption{text-align:left;font-weight:600;padding:.3rem 0}\n"
     "th,td{padding:.2rem .6rem;text-align:left;vertical-align:top}\n"
     "thead th{vertical-align:bottom}\n"
-    "th.n,td.n{text-align:right;white-space:nowrap}tbody th{font-weight:400}\n"
+    "th.n,td.n{text-align:right;white-space:nowrap}"
+    "tbody th{font-weight:400;min-width:9rem;overflow-wrap:anywhere}\n"
+    "h1,h2,li,p{overflow-wrap:anywhere}\n"
+    "caption.said{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}\n"
     "thead{border-top:2px solid var(--ink);border-bottom:1px solid var(--ink)}\n"
     "table{border-bottom:2px solid var(--ink)}\n"
     "th[scope=colgroup]{border-bottom:1px solid var(--line)}\n"
-    "tr.rule>*{border-top:1px solid var(--line)}\n"
+    "tr.rule th,tr.rule td{border-top:1px solid var(--line)}\n"
     "tbody tr:hover{background:var(--band)}\n"
     "td strong{color:var(--best)}\n"
     "ul.notes{font-size:.85rem;color:var(--soft);padding-left:1.1rem}\n"
@@ -170,7 +173,10 @@ void html_put_grid(const struct grid *g, const char *id, struct text caption, st
         buf_char(out, '"');
     }
     buf_str(out, ">\n<table>\n");
-    put_element("caption", "", g->caption ? text_of(g->caption) : caption, out);
+    if (g->caption)
+        put_element("caption", "", text_of(g->caption), out);
+    else // the heading above says it to those who see
+        put_element("caption", "class=\"said\"", caption, out);
     put_heads(g, out);
     buf_str(out, "<tbody>\n");
     for (size_t row = 0; row < grid_rows(g); row++) {
