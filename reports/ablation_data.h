@@ -19,8 +19,8 @@ struct ablation_changes {
     int n;
 };
 
-/* baseline: NULL: what is declared. Else the settings that differ from that one in one option of the
- * same chain of methods. */
+/* baseline: NULL: what is declared. Else the settings that differ from that one in one option, of
+ * the same chain of methods. */
 int ablation_changes_load(struct ablation_changes *c, struct store *s, int64_t experiment,
                           const char *baseline, struct err *e);
 void ablation_changes_release(struct ablation_changes *c);

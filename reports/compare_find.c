@@ -50,8 +50,8 @@ static int read_list(struct list *l, struct store *s, const char *sql, const str
         return -1;
     while ((rc = stmt_step(q, e)) == 1) {
         l->v = xrealloc(l->v, mem_size((size_t)l->n + 1, sizeof *l->v));
-        l->v[l->n++] = (struct found){stmt_int(q, 0), stmt_int(q, 1), stmt_int(q, 2),
-                                      stmt_str_dup(q, 3)};
+        l->v[l->n++] =
+            (struct found){stmt_int(q, 0), stmt_int(q, 1), stmt_int(q, 2), stmt_str_dup(q, 3)};
     }
     stmt_close(q);
     return rc;
@@ -137,8 +137,9 @@ static int choose(const struct report_request *r, const struct list *l, int64_t 
     }
     if (pairs != 1)
         return ambiguous(r, l, e);
-    return run[0] != run[1] ? 0 : err_user(e, "report compare: %s and %s are the same run",
-                                           r->arg[0], r->arg[1]);
+    return run[0] != run[1]
+               ? 0
+               : err_user(e, "report compare: %s and %s are the same run", r->arg[0], r->arg[1]);
 }
 
 int compare_find(struct store *s, const struct report_request *r, int64_t run[2], struct err *e)

@@ -75,9 +75,9 @@ static int put_item(struct doc *doc, struct store *s, const struct scores_table 
 {
     const struct scores_item *a = item_of(t, 0, p->task, p->at);
     const struct scores_item *b = item_of(t, 1, p->task, p->at);
-    doc_para(doc, "%s, item %d: A %.1f, B %.1f (%+.1f); jobs %lld and %lld",
-             t->task[p->task].name, a->sample, a->score, b->score, b->score - a->score,
-             (long long)a->job, (long long)b->job);
+    doc_para(doc, "%s, item %d: A %.1f, B %.1f (%+.1f); jobs %lld and %lld", t->task[p->task].name,
+             a->sample, a->score, b->score, b->score - a->score, (long long)a->job,
+             (long long)b->job);
     return quote(doc, s, a->job, "A", true, e) || quote(doc, s, b->job, "B", false, e) ? -1 : 0;
 }
 
@@ -115,8 +115,8 @@ static void put_side(struct grid *g, const struct scores_item *i)
 
 static void item_columns(struct grid *g)
 {
-    static const char *const key[] = {"state_a",      "score_a", "new_tokens_a", "job_a", "state_b",
-                                      "score_b", "new_tokens_b", "job_b"};
+    static const char *const key[] = {"state_a", "score_a", "new_tokens_a", "job_a",
+                                      "state_b", "score_b", "new_tokens_b", "job_b"};
     grid_column(g, "", "task", GRID_LEFT);
     grid_column(g, "", "item", GRID_RIGHT);
     for (size_t i = 0; i < sizeof key / sizeof *key; i++)

@@ -209,7 +209,7 @@ static void add_plot(struct doc *doc, const struct part *part, const struct abla
 
 static void data_columns(struct grid *g, bool costs)
 {
-    static const char *const words[] = {"model",  "protocol", "ablation", "factor",
+    static const char *const words[] = {"model", "protocol", "ablation", "factor",
                                         "value", "setting",  "base"};
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         grid_column(g, "", words[i], GRID_LEFT);
@@ -225,13 +225,9 @@ static void data_row(struct grid *g, const struct part *p, const struct ablation
                      int column, bool costs)
 {
     int row = find_run(&p->scores, v->run);
-    const char *const words[] = {p->t->model_name,
-                                 p->t->protocol_name,
-                                 v->ablation,
-                                 v->factor,
-                                 v->value,
-                                 p->scores.row[row].name,
-                                 p->scores.row[0].name};
+    const char *const words[] = {
+        p->t->model_name, p->t->protocol_name,     v->ablation,          v->factor,
+        v->value,         p->scores.row[row].name, p->scores.row[0].name};
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         grid_cell(g, text_of(words[i]));
     grid_value(g, (double)v->run, "%lld", (long long)v->run);
@@ -289,7 +285,7 @@ static void note_missing(struct doc *doc, const struct part *p)
     for (int i = 0; i < p->c.n_rows; i++) {
         const struct comparison_mean *m = &compared_at(&p->c, i, COMPARED_TASKS)->score;
         if (m->missing)
-            doc_note(doc, "* %s: %d of %d items have a score; pairs are those that have one in both.",
+            doc_note(doc, "* %s: %d of %d items have a score; pairs have one in both.",
                      p->scores.row[i].name, m->n, m->n + m->missing);
     }
 }
@@ -297,6 +293,9 @@ static void note_missing(struct doc *doc, const struct part *p)
 static void add_ablation(const struct out *o, const struct table_data *d, const struct part *p,
                          const struct ablation_change *v, int n)
 {
+    static const char *const several =
+        "paired t test over the tasks, a sign test where all differences of a task are equal; "
+        "adjusted (BH) over the settings of this ablation";
     for (int i = 0; i < n;) {
         int to = same(v + i, n - i, true);
         add_factor(o, d, p, v + i, to);
@@ -304,10 +303,7 @@ static void add_ablation(const struct out *o, const struct table_data *d, const 
     }
     note_missing(o->doc, p);
     compared_notes(o->doc, &p->c, p->scores.row[0].name);
-    doc_note(o->doc, "p of the mean: %s.",
-             p->c.n_tasks > 1 ? "paired t test over the tasks, a sign test where all differences of a "
-                                "task are equal; adjusted (BH) over the settings of this ablation"
-                              : "of its one task; adjusted (BH) over the settings of this ablation");
+    doc_note(o->doc, "p of the mean: %s.", p->c.n_tasks > 1 ? several : "that of its one task");
     compared_smallest_note(o->doc, &p->scores, &p->c);
     doc_notes_end(o->doc);
 }
@@ -335,12 +331,14 @@ static int add_table(const struct out *o, const struct table_data *d, int table,
 static int refuse(const struct table_data *d, const struct report_request *r, struct err *e)
 {
     if (r->baseline)
-        return err_user(e, "report ablation: no setting of experiment %s differs from '%s' in one "
-                           "option",
+        return err_user(e,
+                        "report ablation: no setting of experiment %s differs from '%s' in one "
+                        "option",
                         d->name, r->baseline);
-    return err_user(e, "report ablation: experiment %s declares no ablation (settings with "
-                       "\"ablation\", \"base\" and \"vary\"); --baseline SETTING compares what "
-                       "differs from a setting in one option",
+    return err_user(e,
+                    "report ablation: experiment %s declares no ablation (settings with "
+                    "\"ablation\", \"base\" and \"vary\"); --baseline SETTING compares what "
+                    "differs from a setting in one option",
                     d->name);
 }
 
@@ -359,8 +357,8 @@ static int add_all(struct doc *doc, const struct table_data *d, const struct abl
     for (int i = 0; i < d->n_tables; i++)
         found += add_table(&o, d, i, c, r);
     if (found)
-        doc_note(doc, "KV %%, read %%: bytes of the cache held and read a step, as shares of a full "
-                      "f16 cache.");
+        doc_note(doc, "KV %%, read %%: bytes of the cache held and read a step, as shares of a "
+                      "full f16 cache.");
     return found ? 0 : refuse(d, r, e);
 }
 

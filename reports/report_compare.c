@@ -19,8 +19,8 @@ const struct report report_compare = {
             "(every item of both).",
     .args = {"A", "B"},
     .min_args = 2,
-    .takes = REPORT_EXPERIMENT | REPORT_MODEL | REPORT_RESAMPLING | REPORT_MIX_PROTOCOLS |
-             REPORT_ITEMS,
+    .takes =
+        REPORT_EXPERIMENT | REPORT_MODEL | REPORT_RESAMPLING | REPORT_MIX_PROTOCOLS | REPORT_ITEMS,
     .build = build,
 };
 
@@ -69,7 +69,7 @@ static void add_columns(struct grid *g, const struct comparison *c)
     char interval[32];
     snprintf(interval, sizeof interval, "%g %% interval", 100 * c->options.level);
     grid_column(g, "", "task", GRID_LEFT);
-    const char *const head[] = {"pairs", "missing", "A", "B", "B - A", interval,
+    const char *const head[] = {"pairs", "missing", "A",   "B",    "B - A", interval,
                                 "p",     "p (BH)",  "won", "lost", "tied"};
     for (size_t i = 0; i < sizeof head / sizeof *head; i++)
         grid_column(g, "", head[i], GRID_RIGHT);
