@@ -58,6 +58,7 @@ LIB      := $(B)/libkvlab.a
 
 UNIT     := $(patsubst tests/unit/%.c,$(B)/tests/%,$(wildcard tests/unit/test_*.c))
 GOLDENO  := $(patsubst %.c,$(B)/%.o,$(wildcard tests/golden/*.c))
+TOOLS    := $(patsubst tests/tools/%.c,$(B)/tools/%,$(wildcard tests/tools/*.c))
 FUZZ     := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 
 ## all: build ./kvlab (the default)
@@ -120,8 +121,12 @@ $(B)/%.o: %.S build/gen/jieba.bin $(B)/flags
 	@echo "  AS    $<"
 	$(Q)$(CC) -DJIEBA_BIN='"build/gen/jieba.bin"' -c -o $@ $<
 
-# The schema and what built the program are compiled in.
+# The schema, the page's style and script, and what built the program are compiled in.
 $(B)/gen/%.inc: harness/store/%.sql
+	@mkdir -p $(@D)
+	$(Q)sed -e 's/\\/\\\\/g' -e 's/"/\\"/g' -e 's/^/"/' -e 's/$$/\\n",/' $< > $@
+
+$(B)/gen/%.inc: reports/html/%
 	@mkdir -p $(@D)
 	$(Q)sed -e 's/\\/\\\\/g' -e 's/"/\\"/g' -e 's/^/"/' -e 's/$$/\\n",/' $< > $@
 
@@ -131,7 +136,8 @@ $(B)/gen/build_info.inc: FORCE
 	   echo "#define BUILD_DIRTY $$(git diff --quiet HEAD -- 2>/dev/null && echo 0 || echo 1)"; \
 	   echo '#define BUILD_CFLAGS "$(strip $(OPT) -ffp-contract=off $(CFLAGS))"'; \
 	 } > $@.new; cmp -s $@.new $@ && rm $@.new || mv $@.new $@
-GEN := $(B)/gen/build_info.inc $(patsubst harness/store/%.sql,$(B)/gen/%.inc,$(wildcard harness/store/*.sql))
+GEN := $(B)/gen/build_info.inc $(patsubst harness/store/%.sql,$(B)/gen/%.inc,$(wildcard harness/store/*.sql)) \
+       $(patsubst reports/html/%,$(B)/gen/%.inc,$(wildcard reports/html/*.css reports/html/*.js))
 $(OBJ): | $(GEN)
 
 $(B)/tests/%: $(B)/tests/unit/%.o $(LIB)
@@ -143,6 +149,12 @@ $(B)/golden: $(GOLDENO) $(LIB)
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS)
 
 $(B)/fuzz/%: $(B)/tests/fuzz/%.o $(B)/tests/fuzz/driver.o $(LIB)
+	@mkdir -p $(@D)
+	@echo "  LD    $@"
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS)
+
+# Programs that help to test, one a file.
+$(B)/tools/%: $(B)/tests/tools/%.o $(LIB)
 	@mkdir -p $(@D)
 	@echo "  LD    $@"
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS)
@@ -176,7 +188,7 @@ demo: deps
 test: deps
 	+@$(INNER) all run-tests
 
-test-bins: $(B)/kvlab $(UNIT) $(B)/golden $(FUZZ)
+test-bins: $(B)/kvlab $(UNIT) $(B)/golden $(FUZZ) $(TOOLS)
 
 run-tests: test-bins
 	@B=$(B) GOLDEN=$(GOLDEN) bash tests/run.sh $(ONLY)

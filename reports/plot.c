@@ -26,6 +26,8 @@ void plot_free(struct plot *p)
     if (!p)
         return;
     for (int i = 0; i < p->n_lines; i++) {
+        for (int k = 0; k < p->line[i].n; k++)
+            free(p->line[i].dot[k].name);
         free(p->line[i].label);
         free(p->line[i].dot);
     }
@@ -86,7 +88,15 @@ void plot_point(struct plot *p, double x, double y, double low, double high)
     int at = l->n++; // among equals the order of the calls
     for (; at && l->dot[at - 1].x > x; at--)
         l->dot[at] = l->dot[at - 1];
-    l->dot[at] = (struct plot_dot){x, y, low, high};
+    l->dot[at] = (struct plot_dot){x, y, low, high, NULL};
+    l->newest = at;
+}
+
+void plot_point_name(struct plot *p, const char *name)
+{
+    struct plot_line *l = &p->line[p->n_lines - 1];
+    assert(l->n && !l->dot[l->newest].name);
+    l->dot[l->newest].name = xstrdup(name);
 }
 
 void plot_is_told(struct plot *p)

@@ -11,13 +11,14 @@ struct plot_axis {
 
 struct plot_dot {
     double x, y, low, high;
+    char *name; // or NULL
 };
 
 struct plot_line { // a series
     char *label;
     enum plot_style style;
     struct plot_dot *dot; // by rising x once it is drawn
-    int n;
+    int n, newest;
 };
 
 struct plot_mark { // a reference
@@ -75,6 +76,12 @@ void plot_layout_release(struct plot_layout *l);
 
 enum plot_output { PLOT_SVG = 1, PLOT_PDF = 2, PLOT_PNG = 4 };
 
+/* t between quotes, for gnuplot. */
+void plot_put_quoted(struct text t, struct buf *out);
+/* Names of points. */
+void plot_put_point_names(const struct plot *p, const struct plot_layout *l, struct buf *out);
+/* Where x stands between the ends of an axis, 0 to 1. */
+double plot_share(const struct plot_range *r, enum plot_scale scale, double x);
 void plot_put_data(const struct plot *p, struct buf *out);
 void plot_put_script(const struct plot *p, unsigned outputs, struct buf *out);
 /* Files in dir, then gnuplot there. */

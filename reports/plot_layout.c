@@ -67,7 +67,7 @@ static void set_ranges(const struct plot *p, struct plot_layout *l)
     widen(&l->y, p->y.scale, 0.06);
 }
 
-static double share_of(const struct plot_range *r, enum plot_scale scale, double x)
+double plot_share(const struct plot_range *r, enum plot_scale scale, double x)
 {
     return scale == PLOT_LOG ? log(x / r->from) / log(r->to / r->from)
                              : (x - r->from) / (r->to - r->from);
@@ -113,12 +113,12 @@ static void add_names(const struct plot *p, struct plot_layout *l)
             if (plot_has_place(p, &p->line[i].dot[k]))
                 last = &p->line[i].dot[k];
         if (last)
-            add_name(l, p->line[i].label, i, -1, last, share_of(&l->y, p->y.scale, last->y));
+            add_name(l, p->line[i].label, i, -1, last, plot_share(&l->y, p->y.scale, last->y));
     }
     for (int i = 0; i < p->n_marks; i++) {
-        const struct plot_dot end = {l->x.to, p->mark[i].y, NAN, NAN};
+        const struct plot_dot end = {l->x.to, p->mark[i].y, NAN, NAN, NULL};
         if (plot_has_place(p, &end))
-            add_name(l, p->mark[i].label, -1, i, &end, share_of(&l->y, p->y.scale, end.y));
+            add_name(l, p->mark[i].label, -1, i, &end, plot_share(&l->y, p->y.scale, end.y));
     }
 }
 

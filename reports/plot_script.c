@@ -43,6 +43,9 @@ static const char *const colours[] = {"#0072B2", "#D55E00", "#009E73", "#CC79A7"
 static const int markers[] = {7, 5, 9, 13, 11, 6, 4, 8, 12, 10};
 static const char *const dashes[] = {"solid", "(12,5)", "(3,4)", "(12,4,3,4)", "(20,6)"};
 
+enum { RING = 6 };
+static const char grey[] = "#555555";
+
 static const char *colour_of(int series)
 {
     return colours[series % (int)(sizeof colours / sizeof *colours)];
@@ -61,7 +64,7 @@ static const char *dash_of(int series)
 /* ---- pieces of the script ---- */
 
 /* Nothing within single quotes means anything to gnuplot, but for the quote, which is doubled. */
-static void put_quoted(struct text t, struct buf *out)
+void plot_put_quoted(struct text t, struct buf *out)
 {
     struct buf b = plot_text_new(t);
     buf_char(out, '\'');
@@ -77,7 +80,7 @@ static void put_quoted(struct text t, struct buf *out)
 static void put_titled(const char *what, const char *label, struct buf *out)
 {
     buf_printf(out, "set %s ", what);
-    put_quoted(text_of(label), out);
+    plot_put_quoted(text_of(label), out);
     buf_char(out, '\n');
 }
 
@@ -173,7 +176,7 @@ static void put_references(const struct plot *p, struct buf *out)
 {
     for (int i = 0; i < p->n_marks; i++) {
         const struct plot_mark *m = &p->mark[i];
-        const struct plot_dot at = {1, m->y, NAN, NAN};
+        const struct plot_dot at = {1, m->y, NAN, NAN, NULL};
         if (!plot_has_place(p, &at))
             continue;
         if (isfinite(m->low) && isfinite(m->high))
@@ -189,9 +192,11 @@ static void put_references(const struct plot *p, struct buf *out)
 }
 
 /* A thin line from the point, the marker, the name. */
-static void put_name(const struct plot_layout *l, const struct plot_name *n, struct buf *out)
+static void put_name(const struct plot *p, const struct plot_layout *l, const struct plot_name *n,
+                     struct buf *out)
 {
-    const char *colour = n->line_of < 0 ? "#333333" : colour_of(n->line_of);
+    const bool front = n->line_of >= 0 && p->line[n->line_of].style == PLOT_FRONT;
+    const char *colour = n->line_of < 0 ? "#333333" : front ? grey : colour_of(n->line_of);
     const double marker = 1 + (l->name_left - 1) * 0.62;
     buf_printf(out,
                "set arrow from first %.6g, first %.6g to graph %.4f, graph %.4f nohead lw 0.6 "
@@ -199,14 +204,14 @@ static void put_name(const struct plot_layout *l, const struct plot_name *n, str
                n->x_end, n->y_end, marker, n->y, colour);
     if (n->line_of >= 0)
         buf_printf(out, "set label '' at graph %.4f, graph %.4f point pt %d ps 0.8 lc rgb '%s'\n",
-                   marker, n->y, marker_of(n->line_of), colour);
+                   marker, n->y, front ? RING : marker_of(n->line_of), colour);
     for (int i = 0; i < n->lines; i++) {
         struct buf line;
         buf_init(&line);
         buf_text(&line, n->line[i]);
         buf_str(&line, i == n->lines - 1 && n->cut ? "…" : "");
         buf_str(out, "set label ");
-        put_quoted(text_buf(&line), out);
+        plot_put_quoted(text_buf(&line), out);
         buf_printf(out, " at graph %.4f, graph %.4f left noenhanced\n", l->name_left,
                    n->y + ((n->lines - 1) * 0.5 - i) * l->line_height);
         buf_release(&line);
@@ -252,7 +257,11 @@ static void put_series(const struct plot *p, struct buf *out)
     for (int i = 0; i < p->n_lines; i++) {
         put_interval(p, i, out);
         put_source(p, i, "1:2", out);
-        if (p->line[i].style == PLOT_SCATTER)
+        if (p->line[i].style == PLOT_FRONT) {
+            buf_printf(out, "with steps lw 1 lc rgb '%s', \\\n  ", grey);
+            put_source(p, i, "1:2", out);
+            buf_printf(out, "with points pt %d ps 1.6 lc rgb '%s'", RING, grey);
+        } else if (p->line[i].style == PLOT_SCATTER)
             buf_printf(out, "with points pt %d ps 0.9 lc rgb '%s'", marker_of(i), colour_of(i));
         else
             buf_printf(out, "with linespoints lw 1.6 dt %s pt %d ps 0.8 lc rgb '%s'", dash_of(i),
@@ -296,7 +305,8 @@ void plot_put_script(const struct plot *p, unsigned outputs, struct buf *out)
     put_frame(p, &l, out);
     put_references(p, out);
     for (int i = 0; i < l.n_names; i++)
-        put_name(&l, &l.name[i], out);
+        put_name(p, &l, &l.name[i], out);
+    plot_put_point_names(p, &l, out);
     put_series(p, out);
     for (enum plot_output kind = PLOT_SVG; kind <= PLOT_PNG; kind = (enum plot_output)(kind << 1))
         if (outputs & kind)

@@ -35,7 +35,7 @@ const struct report *report_find(const char *name, struct err *e)
 /* ---- building ---- */
 
 /* Names that are given and are not in the database. */
-static int check_names(const struct report *r, struct store *s, const struct report_request *q,
+int report_check_names(const struct report *r, struct store *s, const struct report_request *q,
                        struct err *e)
 {
     int64_t experiment;
@@ -53,7 +53,7 @@ static int check_names(const struct report *r, struct store *s, const struct rep
 int report_build(const struct report *r, struct store *s, const struct report_request *q,
                  struct doc **out, struct err *e)
 {
-    if (check_names(r, s, q, e))
+    if (report_check_names(r, s, q, e))
         return -1;
     *out = doc_new(r->name);
     if (r->build(s, q, *out, e)) {

@@ -59,6 +59,10 @@ struct report {
     unsigned takes;                // REPORT_...
     /* Experiment, model and baseline are there when they are given and taken. */
     int (*build)(struct store *s, const struct report_request *r, struct doc *d, struct err *e);
+    /* Instead of build: a page of its own, in HTML and no other format. Plots that should have a
+     * picture and have none are added to *undrawn. */
+    int (*page)(struct store *s, const struct report_request *r, int *undrawn, struct buf *out,
+                struct err *e);
 };
 
 /* NULL-terminated, in the order of reports.def. */
@@ -70,6 +74,10 @@ const struct report *report_find(const char *name, struct err *e);
 /* The document; the caller frees it. */
 int report_build(const struct report *r, struct store *s, const struct report_request *q,
                  struct doc **out, struct err *e);
+
+/* Whether what is asked for by name is there: report_build does it first. */
+int report_check_names(const struct report *r, struct store *s, const struct report_request *q,
+                       struct err *e);
 
 /* ---- its command line ---- */
 

@@ -104,6 +104,16 @@ static int read_numbers(struct asked *a, struct err *e)
     return a->level ? read_level(a->level, &a->q.level, e) : 0;
 }
 
+static int check_page(struct asked *a, struct err *e)
+{
+    if (a->how && strcmp(a->how->name, "html"))
+        return err_user(e, "report %s is a page of its own: it is written as html, not as %s",
+                        a->report->name, a->how->name);
+    if (a->grid)
+        return err_user(e, "report %s has no --grid", a->report->name);
+    return 0;
+}
+
 /* The format stated, or that of the file's ending, or text. */
 static int choose_format(struct asked *a, struct err *e)
 {
@@ -113,6 +123,8 @@ static int choose_format(struct asked *a, struct err *e)
         a->how = a->path ? format_of_path(a->path) : NULL;
     if (a->format && !a->how)
         return err_in(e, "report");
+    if (a->report->page)
+        return check_page(a, e);
     a->how = a->how ? a->how : format_all[0];
     if (a->grid && strcmp(a->how->name, "csv"))
         return err_user(e, "report: --grid %s is for --format csv", a->grid);
@@ -161,21 +173,30 @@ static int print(struct text t, struct err *e)
     return 0;
 }
 
-static int read_and_write(const struct asked *a, struct file_draft *file, int *undrawn,
-                          struct err *e)
+/* Reads the database and closes it before anything is drawn, but for a page of its own. */
+static int compose(const struct asked *a, struct buf *out, int *undrawn, struct err *e)
 {
     struct store *s;
     struct doc *d = NULL;
-    struct buf out;
     if (store_open(a->db, STORE_READONLY, &s, e))
         return -1;
-    buf_init(&out);
-    int rc = report_build(a->report, s, &a->q, &d, e);
+    int rc = a->report->page ? a->report->page(s, &a->q, undrawn, out, e)
+                             : report_build(a->report, s, &a->q, &d, e);
     store_close(s);
-    rc = rc || write_document(a, d, &out, undrawn, e) ? -1 : 0;
+    if (!rc && d)
+        rc = write_document(a, d, out, undrawn, e);
+    doc_free(d);
+    return rc;
+}
+
+static int read_and_write(const struct asked *a, struct file_draft *file, int *undrawn,
+                          struct err *e)
+{
+    struct buf out;
+    buf_init(&out);
+    int rc = compose(a, &out, undrawn, e);
     if (!rc)
         rc = a->path ? file_draft_commit(file, text_buf(&out), e) : print(text_buf(&out), e);
-    doc_free(d);
     buf_release(&out);
     return rc;
 }

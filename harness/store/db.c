@@ -1,43 +1,22 @@
 #include "harness/store/db.h"
 
 #include <assert.h>
-#include <ctype.h>
-#include <math.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#include <sqlite3.h>
 
 #include "harness/base/file.h"
 #include "harness/base/mem.h"
 #include "harness/base/regex.h"
 #include "harness/base/utf8.h"
-
-enum { BUSY_MS = 30000 };
-
-struct db {
-    sqlite3 *h;
-    char *path;
-    enum db_mode mode;
-    dev_t device; // the file, however it may be called
-    ino_t inode;
-    char word[32];     // first word of the statement last prepared
-    char refused[128]; // what the authorizer said no to in it
-    bool tidy;         // see tidy_up()
-};
-
-struct stmt {
-    sqlite3_stmt *h;
-    struct db *db;
-};
+#include "harness/store/db_int.h"
 
 /* ---- errors ---- */
 
-static int db_error(struct db *db, int rc, struct err *e)
+int db_error(struct db *db, int rc, struct err *e)
 {
     const char *why = sqlite3_errmsg(db->h), *path = db->path;
     switch (rc & 0xFF) {
@@ -58,7 +37,7 @@ static int db_error(struct db *db, int rc, struct err *e)
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
         return err_system(e, "%s is in use: another program has held its lock for %d s", path,
-                          BUSY_MS / 1000);
+                          DB_BUSY_MS / 1000);
     case SQLITE_IOERR:
         return err_system(e, "%s: %s (code %d); nothing stored is lost", path, why, rc);
     case SQLITE_NOMEM:
@@ -66,6 +45,8 @@ static int db_error(struct db *db, int rc, struct err *e)
     case SQLITE_AUTH:
         return err_user(e, "%s is refused: this only reads",
                         *db->refused ? db->refused : "that statement");
+    case SQLITE_INTERRUPT:
+        return err_user(e, "stopped");
     case SQLITE_ERROR:
         return err_user(e, "%s", why);
     default:
@@ -197,22 +178,45 @@ static void sql_regexp(sqlite3_context *c, int n, sqlite3_value **v)
         sqlite3_set_auxdata(c, 0, r, free_regex);
 }
 
+/* Readers look at pages where the system has them, and keep none of their own. */
+static const char read_pragmas[] = "PRAGMA mmap_size = 2147418112; PRAGMA cache_size = -16384";
+
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+/* Counting bytes costs a lock for each piece of memory. */
+static void configure(void)
+{
+    sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+}
+
 static int open_connection(struct db *db, struct err *e)
 {
+    pthread_once(&once, configure);
     int rc = connect(db);
     if (!db->h)
         die("%s: out of memory", db->path);
     if (rc == SQLITE_OK) {
         sqlite3_extended_result_codes(db->h, 1);
-        sqlite3_busy_timeout(db->h, BUSY_MS);
+        sqlite3_busy_timeout(db->h, DB_BUSY_MS);
         sqlite3_create_function(db->h, "regexp", 2, SQLITE_UTF8 | SQLITE_DETERMINISTIC, NULL,
                                 sql_regexp, NULL, NULL);
         rc = sqlite3_exec(db->h,
                           "PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF; "
-                          "PRAGMA synchronous = FULL",
+                          "PRAGMA synchronous = FULL; PRAGMA temp_store = MEMORY",
                           NULL, NULL, NULL);
+        if (rc == SQLITE_OK && db->mode == DB_READONLY)
+            rc = sqlite3_exec(db->h, read_pragmas, NULL, NULL, NULL);
     }
     return rc == SQLITE_OK ? 0 : db_error(db, rc, e);
+}
+
+enum { BULK_KIB = 262144 };
+
+void db_bulk(struct db *db)
+{
+    char sql[64];
+    snprintf(sql, sizeof sql, "PRAGMA cache_size = -%d", BULK_KIB);
+    sqlite3_exec(db->h, sql, NULL, NULL, NULL);
 }
 
 /* Which file it is now that it is open. */
@@ -256,6 +260,7 @@ int db_open(const char *path, enum db_mode mode, struct db **out, struct err *e)
 
 void db_let_go(struct db *db)
 {
+    db_drop_kept(db);
     int rc = sqlite3_close(db->h);
     assert(rc == SQLITE_OK); // else a statement is still open
     (void)rc;
@@ -311,286 +316,4 @@ void db_rollback(struct db *db)
 bool db_in_transaction(const struct db *db)
 {
     return !sqlite3_get_autocommit(db->h);
-}
-
-/* ---- only reading ---- */
-
-static const char *const harmless_pragmas[] = {"table_info",        "table_xinfo",
-                                               "table_list",        "index_list",
-                                               "index_info",        "index_xinfo",
-                                               "database_list",     "foreign_key_list",
-                                               "function_list",     "compile_options",
-                                               "quick_check",       "integrity_check",
-                                               "foreign_key_check", NULL};
-
-/* These read without a value and write with one. */
-static const char *const harmless_settings[] = {"user_version",   "application_id", "journal_mode",
-                                                "page_count",     "page_size",      "encoding",
-                                                "freelist_count", "foreign_keys",   NULL};
-
-static bool among(const char *const *names, const char *name)
-{
-    for (; *names; names++)
-        if (!strcasecmp(*names, name))
-            return true;
-    return false;
-}
-
-/* The statement's first word: a CREATE, asked of the authorizer, is an INSERT into the schema. */
-static void first_word(const char *sql, char out[32])
-{
-    size_t n = 0;
-    sql += strspn(sql, " \t\r\n;(");
-    for (; n < 31 && isalpha((unsigned char)sql[n]); n++)
-        out[n] = (char)toupper((unsigned char)sql[n]);
-    out[n] = 0;
-}
-
-static const char *statement_name(const char *word, int action)
-{
-    if (*word && strcmp(word, "SELECT") && strcmp(word, "WITH") && strcmp(word, "EXPLAIN"))
-        return word;
-    return action == SQLITE_INSERT   ? "INSERT"
-           : action == SQLITE_UPDATE ? "UPDATE"
-           : action == SQLITE_DELETE ? "DELETE"
-                                     : "that statement";
-}
-
-static bool may_read(int action, const char *first, const char *second)
-{
-    switch (action) {
-    case SQLITE_SELECT:
-    case SQLITE_READ:
-    case SQLITE_RECURSIVE:
-        return true;
-    case SQLITE_FUNCTION:
-        return strcasecmp(second, "load_extension") != 0;
-    case SQLITE_PRAGMA:
-        return among(harmless_pragmas, first) || (!second && among(harmless_settings, first));
-    default:
-        return false;
-    }
-}
-
-static int authorize(void *arg, int action, const char *first, const char *second,
-                     const char *schema, const char *trigger)
-{
-    struct db *db = arg;
-    (void)schema, (void)trigger;
-    if (may_read(action, first, second))
-        return SQLITE_OK;
-    if (action == SQLITE_PRAGMA)
-        snprintf(db->refused, sizeof db->refused, "PRAGMA %.60s%s", first,
-                 second ? " with a value" : "");
-    else
-        snprintf(db->refused, sizeof db->refused, "%s", statement_name(db->word, action));
-    return SQLITE_DENY;
-}
-
-/* A table-valued function declares its table at its first use, in statements that the authorizer
- * would refuse: it is used once before. */
-static void meet_functions(struct db *db)
-{
-    static const char *const first_use[] = {
-        "SELECT 1 FROM json_each('[]')",
-        "SELECT 1 FROM json_tree('[]')",
-        "SELECT 1 FROM pragma_table_info('docs')",
-        "SELECT 1 FROM pragma_table_xinfo('docs')",
-        "SELECT 1 FROM pragma_table_list",
-        "SELECT 1 FROM pragma_index_list('docs')",
-        "SELECT 1 FROM pragma_foreign_key_list('docs')",
-        "SELECT 1 FROM pragma_function_list",
-    };
-    for (size_t i = 0; i < sizeof first_use / sizeof *first_use; i++)
-        sqlite3_exec(db->h, first_use[i], NULL, NULL, NULL);
-}
-
-void db_only_read(struct db *db)
-{
-    meet_functions(db);
-    sqlite3_db_config(db->h, SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 0, NULL);
-    sqlite3_set_authorizer(db->h, authorize, db);
-}
-
-/* ---- statements ---- */
-
-struct db_val val_int(int64_t i)
-{
-    return (struct db_val){.type = VAL_INT, .i = i};
-}
-
-struct db_val val_int_or_null(int64_t i)
-{
-    return (struct db_val){.type = i < 0 ? VAL_NULL : VAL_INT, .i = i};
-}
-
-struct db_val val_num(double x)
-{
-    return (struct db_val){.type = isnan(x) ? VAL_NULL : VAL_NUM, .x = x};
-}
-
-struct db_val val_text(struct text t)
-{
-    return (struct db_val){.type = t.s ? VAL_TEXT : VAL_NULL, .t = t};
-}
-
-struct db_val val_str(const char *s)
-{
-    return val_text(s ? text_of(s) : (struct text){NULL, 0});
-}
-
-static int bind(sqlite3_stmt *h, int i, const struct db_val *v)
-{
-    switch (v->type) {
-    case VAL_INT:
-        return sqlite3_bind_int64(h, i, v->i);
-    case VAL_NUM:
-        return sqlite3_bind_double(h, i, v->x);
-    case VAL_TEXT:
-        return sqlite3_bind_text64(h, i, v->t.s, v->t.n, SQLITE_TRANSIENT, SQLITE_UTF8);
-    case VAL_NULL:
-        break;
-    }
-    return sqlite3_bind_null(h, i);
-}
-
-/* Comments and spaces may follow a statement, another statement may not. */
-static int check_tail(struct db *db, const char *tail, struct err *e)
-{
-    sqlite3_stmt *more = NULL;
-    int rc = sqlite3_prepare_v2(db->h, tail, -1, &more, NULL);
-    bool nothing = rc == SQLITE_OK && !more;
-    sqlite3_finalize(more);
-    return nothing ? 0 : err_user(e, "one statement at a time: what is '%.40s'?", tail);
-}
-
-static int prepare(struct db *db, const char *sql, sqlite3_stmt **h, struct err *e)
-{
-    const char *tail = NULL;
-    *db->refused = 0;
-    first_word(sql, db->word);
-    int rc = sqlite3_prepare_v2(db->h, sql, -1, h, &tail);
-    if (rc != SQLITE_OK)
-        return db_error(db, rc, e);
-    if (!*h)
-        return err_user(e, "there is no statement in '%.40s'", sql);
-    return check_tail(db, tail, e);
-}
-
-int stmt_open(struct db *db, const char *sql, const struct db_val *v, int n, struct stmt **out,
-              struct err *e)
-{
-    struct stmt *s = xcalloc(1, sizeof *s);
-    s->db = db;
-    if (prepare(db, sql, &s->h, e)) {
-        stmt_close(s);
-        return -1;
-    }
-    assert(sqlite3_bind_parameter_count(s->h) == n || !n); // unbound ones are NULL
-    for (int i = 0; i < n; i++) {
-        int rc = bind(s->h, i + 1, &v[i]);
-        if (rc != SQLITE_OK) {
-            db_error(db, rc, e);
-            stmt_close(s);
-            return -1;
-        }
-    }
-    *out = s;
-    return 0;
-}
-
-int stmt_step(struct stmt *s, struct err *e)
-{
-    int rc = sqlite3_step(s->h);
-    return rc == SQLITE_ROW ? 1 : rc == SQLITE_DONE ? 0 : db_error(s->db, rc, e);
-}
-
-void stmt_close(struct stmt *s)
-{
-    if (!s)
-        return;
-    sqlite3_finalize(s->h);
-    free(s);
-}
-
-int stmt_columns(const struct stmt *s)
-{
-    return sqlite3_column_count(s->h);
-}
-
-const char *stmt_name(const struct stmt *s, int column)
-{
-    const char *name = sqlite3_column_name(s->h, column);
-    return name ? name : "";
-}
-
-enum col_type stmt_type(const struct stmt *s, int column)
-{
-    switch (sqlite3_column_type(s->h, column)) {
-    case SQLITE_INTEGER:
-        return COL_INT;
-    case SQLITE_FLOAT:
-        return COL_NUM;
-    case SQLITE_TEXT:
-        return COL_TEXT;
-    case SQLITE_BLOB:
-        return COL_BLOB;
-    default:
-        return COL_NULL;
-    }
-}
-
-int64_t stmt_int(const struct stmt *s, int column)
-{
-    return sqlite3_column_int64(s->h, column);
-}
-
-double stmt_num(const struct stmt *s, int column)
-{
-    bool null = sqlite3_column_type(s->h, column) == SQLITE_NULL;
-    return null ? NAN : sqlite3_column_double(s->h, column);
-}
-
-struct text stmt_text(const struct stmt *s, int column)
-{
-    /* An empty BLOB has no address either, and is not NULL. */
-    if (sqlite3_column_type(s->h, column) == SQLITE_NULL)
-        return (struct text){NULL, 0};
-    const void *p = sqlite3_column_type(s->h, column) == SQLITE_BLOB
-                        ? sqlite3_column_blob(s->h, column)
-                        : sqlite3_column_text(s->h, column);
-    return (struct text){p ? p : "", (size_t)sqlite3_column_bytes(s->h, column)};
-}
-
-char *stmt_str_dup(const struct stmt *s, int column)
-{
-    struct text t = stmt_text(s, column);
-    return xstrndup(t.s ? t.s : "", t.n);
-}
-
-int db_run(struct db *db, const char *sql, const struct db_val *v, int n, int64_t *changes,
-           struct err *e)
-{
-    struct stmt *s;
-    if (stmt_open(db, sql, v, n, &s, e))
-        return -1;
-    int rc = stmt_step(s, e);
-    assert(rc <= 0); // a statement with rows belongs elsewhere
-    if (!rc && changes)
-        *changes = sqlite3_changes(db->h);
-    stmt_close(s);
-    return rc;
-}
-
-int db_get_int(struct db *db, const char *sql, const struct db_val *v, int n, int64_t *out,
-               struct err *e)
-{
-    struct stmt *s;
-    if (stmt_open(db, sql, v, n, &s, e))
-        return -1;
-    int rc = stmt_step(s, e);
-    if (rc == 1)
-        *out = stmt_int(s, 0);
-    stmt_close(s);
-    return rc;
 }

@@ -268,6 +268,7 @@ void store_close(struct store *s)
     if (!s)
         return;
     db_close(s->db);
+    store_forget(s);
     free(s);
 }
 
@@ -295,11 +296,12 @@ int store_commit(struct store *s, struct err *e)
 {
     if (!db_commit(s->db, e))
         return 0;
-    db_rollback(s->db);
+    store_rollback(s);
     return -1;
 }
 
 void store_rollback(struct store *s)
 {
     db_rollback(s->db);
+    store_forget(s);
 }

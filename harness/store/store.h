@@ -328,9 +328,20 @@ struct store_finished {
 /* Results, ledgers and scores, all of them in one transaction: a commit waits for the disk. */
 int store_finish(struct store *s, struct store_finished *list, int n, struct err *e);
 
-/* A job that was planned in the same transaction has this prediction, made elsewhere: it has no
- * build. */
-int store_put_imported(struct store *s, int64_t job, struct text prediction, struct err *e);
+/* An item that was made elsewhere: a job and what came of it. */
+struct store_item {
+    struct store_job job;
+    int64_t build;           // 0: not known
+    const char *finished_at; // UTC, as clock_stamp() has it; NULL: now
+    const struct store_result *result;
+    const struct store_score *scores;
+    int n_scores;
+    bool made; // out: false when its key was there
+};
+/* Items of one experiment, within store_begin() and store_commit(); for speed as many as there are
+ * between two, with db_bulk() before. Of an item whose key was there nothing changes but that it
+ * joins the experiment. */
+int store_put_items(struct store *s, struct store_item *list, size_t n, struct err *e);
 /* *id is 0 where there is none. */
 int store_find_run(struct store *s, const char *identity, int64_t *id, struct err *e);
 

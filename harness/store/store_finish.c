@@ -52,8 +52,9 @@ static int put_failure(struct store *s, int64_t job, int64_t build, const char *
 {
     struct db_val v[] = {val_int(job), val_str(now), val_int(build), val_str(error)};
     return db_run(s->db,
-                  "INSERT INTO failure (job, finished_at, build, error) VALUES (?1, ?2, ?3, ?4)", v,
-                  4, NULL, e);
+                  "INSERT INTO failure (job, finished_at, build, error)"
+                  " VALUES (?1, ?2, nullif(?3, 0), ?4)",
+                  v, 4, NULL, e);
 }
 
 static int put_ledger(struct store *s, int64_t job, const struct store_ledger *l, struct err *e)
@@ -71,25 +72,29 @@ int store_put_score(struct store *s, int64_t job, const struct store_score *scor
                   NULL, e);
 }
 
-static int put_one(struct store *s, const char *now, struct store_finished *f, struct err *e)
+int store_put_outcome(struct store *s, int64_t job, const char *now, const struct store_finished *f,
+                      struct err *e)
 {
     const struct store_result *r = f->result;
-    int64_t changes;
     assert(!r->error || !f->n_scores);
-    if (put_result(s, f->job, f->build, r, now, &changes, e))
-        return -1;
-    f->kept = changes == 1;
-    if (!f->kept)
-        return 0;
     if (r->error)
-        return put_failure(s, f->job, f->build, now, r->error, e);
+        return put_failure(s, job, f->build, now, r->error, e);
     for (int i = 0; i < r->n_ledger; i++)
-        if (put_ledger(s, f->job, &r->ledger[i], e))
+        if (put_ledger(s, job, &r->ledger[i], e))
             return err_in(e, "class %s", r->ledger[i].class);
     for (int i = 0; i < f->n_scores; i++)
-        if (store_put_score(s, f->job, &f->scores[i], e))
+        if (store_put_score(s, job, &f->scores[i], e))
             return -1;
     return 0;
+}
+
+static int put_one(struct store *s, const char *now, struct store_finished *f, struct err *e)
+{
+    int64_t changes;
+    if (put_result(s, f->job, f->build, f->result, now, &changes, e))
+        return -1;
+    f->kept = changes == 1;
+    return f->kept ? store_put_outcome(s, f->job, now, f, e) : 0;
 }
 
 static int put_all(struct store *s, struct store_finished *list, int n, struct err *e)

@@ -7,6 +7,9 @@
 struct store {
     struct db *db;
     char owner[STORE_OWNER_MAX]; // of this process, see store_owner.c
+    /* Identities of the run and task last asked for: the next job mostly has the same. */
+    int64_t last_run, last_task;
+    char *run_identity, *task_identity;
 };
 
 /* ---- store.c: versions ---- */
@@ -22,6 +25,20 @@ struct store_steps {
 /* Takes the database from its version to list.n in one transaction; a file that holds nothing is
  * of version 0. Does nothing when another process has just done it. */
 int store_migrate(struct db *db, struct store_steps list, struct err *e);
+
+/* ---- store_plan.c: jobs ---- */
+
+/* The SHA-256 that job j goes by, in hexadecimal digits. */
+int store_job_identity(struct store *s, const struct store_job *j, char out[65], struct err *e);
+/* What is remembered of rows that may be gone: after a rollback, say. */
+void store_forget(struct store *s);
+int store_join_experiment(struct store *s, int64_t experiment, int64_t job, struct err *e);
+
+/* ---- store_finish.c ---- */
+
+/* What goes along with a job that has just ended: its failure, or its ledger and scores. */
+int store_put_outcome(struct store *s, int64_t job, const char *now, const struct store_finished *f,
+                      struct err *e);
 
 /* ---- store_owner.c ---- */
 

@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "harness/base/clock.h"
@@ -282,32 +283,59 @@ int store_put_factor(struct store *s, const struct store_factor *f, struct err *
 
 /* ---- jobs ---- */
 
-/* The same job has the same identity in every database, so it is formed from identities, not ids.
- */
-static int job_identity(struct store *s, const struct store_job *j, char out[SHA256_HEX],
-                        struct err *e)
+void store_forget(struct store *s)
+{
+    free(s->run_identity);
+    free(s->task_identity);
+    s->run_identity = s->task_identity = NULL;
+    s->last_run = s->last_task = 0;
+}
+
+static int read_identities(struct store *s, int64_t run, int64_t task, struct err *e)
 {
     struct stmt *q;
-    struct db_val v[] = {val_int(j->run), val_int(j->task)};
+    struct db_val v[] = {val_int(run), val_int(task)};
     const char *sql = "SELECT run.identity, task.identity FROM run, task"
                       " WHERE run.id = ?1 AND task.id = ?2";
+    store_forget(s);
     if (stmt_open(s->db, sql, v, 2, &q, e))
         return -1;
     int rc = stmt_step(q, e);
     assert(rc); // the caller has these ids from the puts
     if (rc == 1) {
-        const char *part[] = {stmt_text(q, 0).s, stmt_text(q, 1).s, j->sample_id, j->sample_hash};
-        hash_parts(part, 4, out);
+        s->run_identity = stmt_str_dup(q, 0);
+        s->task_identity = stmt_str_dup(q, 1);
+        s->last_run = run;
+        s->last_task = task;
     }
     stmt_close(q);
     return rc == 1 ? 0 : -1;
+}
+
+/* The same job has the same identity in every database, so it is formed from identities, not ids.
+ */
+int store_job_identity(struct store *s, const struct store_job *j, char out[65], struct err *e)
+{
+    if ((s->last_run != j->run || s->last_task != j->task) &&
+        read_identities(s, j->run, j->task, e))
+        return -1;
+    const char *part[] = {s->run_identity, s->task_identity, j->sample_id, j->sample_hash};
+    hash_parts(part, 4, out);
+    return 0;
+}
+
+int store_join_experiment(struct store *s, int64_t experiment, int64_t job, struct err *e)
+{
+    struct db_val v[] = {val_int(experiment), val_int(job)};
+    return db_run(s->db, "INSERT INTO experiment_job VALUES (?1, ?2) ON CONFLICT DO NOTHING", v, 2,
+                  NULL, e);
 }
 
 int store_plan_job(struct store *s, const struct store_job *j, int64_t *id, bool *made,
                    struct err *e)
 {
     char hash[SHA256_HEX];
-    if (job_identity(s, j, hash, e))
+    if (store_job_identity(s, j, hash, e))
         return -1;
     struct row r = row_of("job", hash);
     add(&r, "run", val_int(j->run));
@@ -320,9 +348,7 @@ int store_plan_job(struct store *s, const struct store_job *j, int64_t *id, bool
     add(&r, "state", val_str("ready"));
     if (put(s, &r, id, made, e))
         return -1;
-    struct db_val v[] = {val_int(j->experiment), val_int(*id)};
-    return db_run(s->db, "INSERT INTO experiment_job VALUES (?1, ?2) ON CONFLICT DO NOTHING", v, 2,
-                  NULL, e);
+    return store_join_experiment(s, j->experiment, *id, e);
 }
 
 int store_count(struct store *s, int64_t experiment, struct store_counts *out, struct err *e)

@@ -173,7 +173,7 @@ is "a database that is deleted ends the run" 3 $?
 like "by name" "*gone.db is not the file any more*" "$(cat err)"
 
 # ---- items of another machine, of which nobody here can know ----
-sqlite3 one.db "DELETE FROM score WHERE job = 1; DELETE FROM ledger WHERE job = 1;
+sqlite3 one.db "DELETE FROM score WHERE job = 1; DELETE FROM item_ledger WHERE job = 1;
     UPDATE job SET state = 'running', prediction = NULL, finished_at = NULL, owner = 'elsewhere/1/x-1' WHERE id = 1"
 go one.db
 like "an item of another machine is left to it, and told" "*at work on other machines: 1 of the items*--take-over*" "$(cat err)"

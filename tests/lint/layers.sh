@@ -63,7 +63,7 @@ one_user() { # PATTERN FILE
 one_user '(cjson/)?cJSON\.h' harness/base/json.c
 one_user 'pcre2' harness/base/regex.c
 one_user 'nettle/' harness/base/hash.c
-one_user 'sqlite3\.h' ''
+one_user 'sqlite3\.h' harness/store/db_int.h
 one_user 'cblas\.h|openblas' harness/tensor/gemm.c
 one_user 'zip\.h' datasets/archive.c
 one_user 'sentencepiece' harness/model/spm.cc
