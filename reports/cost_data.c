@@ -86,7 +86,8 @@ static void add_row(const struct scores_table *t, int row, struct cost_row *r, s
             const struct scores_item *it = &t->row[row].cell[k].item[i];
             add_item(r, it);
             if (it->state == SCORES_DONE)
-                p->v[p->n++] = (struct place){it->job, r, it->new_tokens > 1 ? it->new_tokens - 1 : 0};
+                p->v[p->n++] =
+                    (struct place){it->job, r, it->new_tokens > 1 ? it->new_tokens - 1 : 0};
         }
     qsort(r->answer, (size_t)r->answers, sizeof *r->answer, by_number);
 }
@@ -117,8 +118,8 @@ static int load_classes(const struct scores_table *t, struct store *s, char **cl
     for (int row = 0; row < t->n_rows; row++) {
         struct stmt *q;
         struct db_val v = val_int(t->row[row].run);
-        if (stmt_open(store_db(s), "SELECT prefill_class FROM job WHERE run = ?1 LIMIT 1", &v, 1, &q,
-                      e))
+        if (stmt_open(store_db(s), "SELECT prefill_class FROM job WHERE run = ?1 LIMIT 1", &v, 1,
+                      &q, e))
             return -1;
         int rc = stmt_step(q, e);
         class[row] = rc == 1 ? stmt_str_dup(q, 0) : xstrdup("");
@@ -191,7 +192,8 @@ static void add_wide(const struct stmt *q, const struct place *p)
 
 static int class_of(struct text name)
 {
-    for (int c = 0; c < EMA_CLASSES; c++) { // millions of rows: most names fall at their first letter
+    for (int c = 0; c < EMA_CLASSES;
+         c++) { // millions of rows: most names fall at their first letter
         const char *class = ema_class_name((enum ema_class)c);
         if (name.n && *name.s == *class && text_is(name, class))
             return c;
@@ -208,10 +210,11 @@ static void add_ledger(const struct stmt *q, const struct place *p)
     p->row->read_of[c] += (double)stmt_int(q, 3);
 }
 
-/* Rows whose first column is a job, ascending, beside the places. ledger: a job has several, of which
- * the first counts it. */
+/* Rows whose first column is a job, ascending, beside the places. ledger: a job has several, of
+ * which the first counts it. */
 static int pass(struct places *p, struct store *s, const char *sql,
-                void (*add)(const struct stmt *q, const struct place *p), bool ledger, struct err *e)
+                void (*add)(const struct stmt *q, const struct place *p), bool ledger,
+                struct err *e)
 {
     struct stmt *q;
     int rc, at = 0, counted = -1;

@@ -21,11 +21,11 @@ struct cost_row {
     int *answer; // [answers]: tokens of each answer, ascending
     int answers;
     double answer_tokens;
-    int at_limit;                 // answers that were cut off
-    int held;                     // items with bytes of the cache
-    double kv, kv_full;           // at the end
+    int at_limit;                  // answers that were cut off
+    int held;                      // items with bytes of the cache
+    double kv, kv_full;            // at the end
     double read, read_full, steps; // by all decode steps
-    int ledgers;                  // items with bytes by class
+    int ledgers;                   // items with bytes by class
     double ledger_steps;
     double held_of[EMA_CLASSES], read_of[EMA_CLASSES];
 };

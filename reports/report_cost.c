@@ -305,8 +305,9 @@ static void put_totals(const struct part *p, struct doc *d)
         doc_note(d, "%d item%s failed or not finished: not counted.", unfinished,
                  unfinished == 1 ? " is" : "s are");
     if (no_ledger)
-        doc_note(d, "%d finished item%s without bytes by class: imported, or of a database of "
-                    "version 1.",
+        doc_note(d,
+                 "%d finished item%s without bytes by class: imported, or of a database of "
+                 "version 1.",
                  no_ledger, no_ledger == 1 ? " is" : "s are");
     doc_notes_end(d);
 }
@@ -316,12 +317,14 @@ static void put_notes(struct doc *d)
     doc_note(d, "prefill: each item has the whole time of the prefill that it shared with items of "
                 "other settings, compressing all their caches included; shared: prompt tokens that "
                 "were not read again because an earlier prompt began with them.");
-    doc_note(d, "decode: an item's share of the steps that it took with others: its own attention as "
-                "measured, an even part of the rest; batch: how many items took a step together. "
-                "seconds an item: prefill and decode.");
-    doc_note(d, "times less: than a full cache of 16-bit numbers with the same tokens. By class: held "
-                "at the end by an item, read by a step; k, M: 1000, 1000000 bytes. weights are read by "
-                "a step and no part of the cache.");
+    doc_note(d,
+             "decode: an item's share of the steps that it took with others: its own attention as "
+             "measured, an even part of the rest; batch: how many items took a step together. "
+             "seconds an item: prefill and decode.");
+    doc_note(
+        d, "times less: than a full cache of 16-bit numbers with the same tokens. By class: held "
+           "at the end by an item, read by a step; k, M: 1000, 1000000 bytes. weights are read by "
+           "a step and no part of the cache.");
     doc_note(d, "cut at the limit: answers that did not end by themselves.");
 }
 

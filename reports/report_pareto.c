@@ -13,10 +13,11 @@ static int build_pareto(struct store *s, const struct report_request *r, struct 
 const struct report report_pareto = {
     .name = "pareto",
     .summary = "score against measured bytes of the cache, with the Pareto front",
-    .help = "--x: held (bytes held a token at the end; the default), read (bytes read a decode "
-            "step), ratio or read_ratio (the same as a share of a full f16 cache). --y: tasks (their "
-            "mean; the default), categories (the mean of their means), a category, or a task. "
-            "Bytes are those of the same tasks, as counted while the items were answered.",
+    .help =
+        "--x: held (bytes held a token at the end; the default), read (bytes read a decode "
+        "step), ratio or read_ratio (the same as a share of a full f16 cache). --y: tasks (their "
+        "mean; the default), categories (the mean of their means), a category, or a task. "
+        "Bytes are those of the same tasks, as counted while the items were answered.",
     .takes = REPORT_EXPERIMENT | REPORT_MODEL | REPORT_BASELINE | REPORT_X | REPORT_Y |
              REPORT_RESAMPLING | REPORT_MIX_PROTOCOLS | REPORT_PLOT,
     .build = build_pareto,
@@ -123,8 +124,8 @@ static int load_setting(struct group *g, struct store *s, const struct frame_tab
                           .name = frame_name_dup(g->g, t, row),
                           .family = g->ablation[at] ? g->ablation[at] : g->fields.family[at],
                           .bytes = front_bytes(t, row)};
-    g->point[at] = (struct front_point){g->x->of(&c->bytes), frame_cell(g->f, t, row)->score.mean,
-                                        false, -1};
+    g->point[at] =
+        (struct front_point){g->x->of(&c->bytes), frame_cell(g->f, t, row)->score.mean, false, -1};
     return 0;
 }
 
@@ -273,13 +274,13 @@ static void add_shown(const struct group *g, struct doc *d)
 
 static struct grid *data_grid(struct doc *d)
 {
-    static const char *const words[] = {"model", "protocol", "variant", "setting", "method",
-                                        "series"};
+    static const char *const words[] = {"model",   "protocol", "variant",
+                                        "setting", "method",   "series"};
     static const struct {
         const char *head, *unit;
-    } numbers[] = {{"bytes_items", "items"},        {"held_bytes_token", "bytes"},
-                   {"read_bytes_step", "bytes"},    {"held_share", "percent"},
-                   {"read_share", "percent"},       {"front", NULL}};
+    } numbers[] = {{"bytes_items", "items"},     {"held_bytes_token", "bytes"},
+                   {"read_bytes_step", "bytes"}, {"held_share", "percent"},
+                   {"read_share", "percent"},    {"front", NULL}};
     struct grid *t = doc_grid(d, DOC_DATA, "pareto_data", NULL);
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         grid_column(t, "", words[i], GRID_LEFT);
@@ -337,10 +338,11 @@ static void count(const struct group *g, struct left_out *n)
 static void put_notes(const struct frame *f, const struct axis *x, const struct left_out *n,
                       struct doc *d)
 {
-    doc_note(d,
-             "* on the Pareto front: no other setting has no more bytes (--x %s) and no less score, "
-             "and is better in one.",
-             x->name);
+    doc_note(
+        d,
+        "* on the Pareto front: no other setting has no more bytes (--x %s) and no less score, "
+        "and is better in one.",
+        x->name);
     doc_note(d, "Bytes are measured over the items of the same tasks: held at the end, read by the "
                 "decode steps; k, M: 1000, 1000000 bytes.");
     frame_put_notes(f, d);
@@ -348,8 +350,9 @@ static void put_notes(const struct frame *f, const struct axis *x, const struct 
         doc_note(d, "%d finished item%s without measured bytes: not among the bytes.", n->without,
                  n->without == 1 ? " is" : "s are");
     if (n->mixed)
-        doc_note(d, "%d setting%s of which some items have bytes counted by records and others of "
-                    "memory held.",
+        doc_note(d,
+                 "%d setting%s of which some items have bytes counted by records and others of "
+                 "memory held.",
                  n->mixed, n->mixed == 1 ? "" : "s");
     if (n->no_point)
         doc_note(d, "%d setting%s without measured bytes: not in the plot.", n->no_point,
@@ -395,10 +398,11 @@ static int build(struct store *s, const struct frame *f, const struct axis *x, s
     if (add_groups(s, f, x, &n, d, e))
         return -1;
     if (!n.points)
-        return err_user(e,
-                        "experiment %s has no measured bytes for --x %s: imported answers have none, "
-                        "and unfinished items",
-                        f->scores.name, x->name);
+        return err_user(
+            e,
+            "experiment %s has no measured bytes for --x %s: imported answers have none, "
+            "and unfinished items",
+            f->scores.name, x->name);
     put_notes(f, x, &n, d);
     return 0;
 }
