@@ -222,9 +222,10 @@ golden:
 bench: kvlab
 	@./kvlab bench $(if $(LLAMA),--llama-cpp $(LLAMA))
 
-## docs: write configs/README.md from the program's tables
+## docs: write configs/README.md from the program's tables, reports/DATABASE.md from the schema
 docs: kvlab
 	@bash tests/tools/configs_readme.sh ./kvlab > configs/README.md
+	@bash tests/tools/database_readme.sh harness/store/schema*.sql > reports/DATABASE.md
 
 ## lint: includes, registries, names, format, length of files and functions
 lint:
