@@ -19,7 +19,7 @@ struct ablation_changes {
     int n;
 };
 
-/* baseline: NULL: what is declared. Else the settings that differ from that one in one option of
+/* baseline: NULL: what is declared. Else the settings that differ from that one in one option, of
  * the same chain of methods. */
 int ablation_changes_load(struct ablation_changes *c, struct store *s, int64_t experiment,
                           const char *baseline, struct err *e);

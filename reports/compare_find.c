@@ -75,8 +75,8 @@ static int unknown(struct store *s, const char *wanted, const struct db_val *v, 
         for (int i = 0; i < l.n; i++)
             name[i] = l.v[i].words;
         err_user(e,
-                 "%s has no run '%s'%s: a setting of the experiment, MODEL:SETTING, "
-                 "EXPERIMENT:SETTING or run:ID",
+                 "%s has no run '%s'%s (a setting of the experiment, MODEL:SETTING, "
+                 "EXPERIMENT:SETTING or run:ID)",
                  db_path(store_db(s)), wanted, near_hint(hint, wanted, name, (size_t)l.n));
         free(name);
     }

@@ -285,8 +285,7 @@ static void note_missing(struct doc *doc, const struct part *p)
     for (int i = 0; i < p->c.n_rows; i++) {
         const struct comparison_mean *m = &compared_at(&p->c, i, COMPARED_TASKS)->score;
         if (m->missing)
-            doc_note(doc,
-                     "* %s: %d of %d items have a score; pairs are those that have one in both.",
+            doc_note(doc, "* %s: %d of %d items have a score; pairs have one in both.",
                      p->scores.row[i].name, m->n, m->n + m->missing);
     }
 }
@@ -294,6 +293,9 @@ static void note_missing(struct doc *doc, const struct part *p)
 static void add_ablation(const struct out *o, const struct table_data *d, const struct part *p,
                          const struct ablation_change *v, int n)
 {
+    static const char *const several =
+        "paired t test over the tasks, a sign test where all differences of a task are equal; "
+        "adjusted (BH) over the settings of this ablation";
     for (int i = 0; i < n;) {
         int to = same(v + i, n - i, true);
         add_factor(o, d, p, v + i, to);
@@ -301,11 +303,7 @@ static void add_ablation(const struct out *o, const struct table_data *d, const 
     }
     note_missing(o->doc, p);
     compared_notes(o->doc, &p->c, p->scores.row[0].name);
-    doc_note(o->doc, "p of the mean: %s.",
-             p->c.n_tasks > 1
-                 ? "paired t test over the tasks, a sign test where all differences of a "
-                   "task are equal; adjusted (BH) over the settings of this ablation"
-                 : "of its one task; adjusted (BH) over the settings of this ablation");
+    doc_note(o->doc, "p of the mean: %s.", p->c.n_tasks > 1 ? several : "that of its one task");
     compared_smallest_note(o->doc, &p->scores, &p->c);
     doc_notes_end(o->doc);
 }
@@ -359,9 +357,8 @@ static int add_all(struct doc *doc, const struct table_data *d, const struct abl
     for (int i = 0; i < d->n_tables; i++)
         found += add_table(&o, d, i, c, r);
     if (found)
-        doc_note(doc,
-                 "KV %%, read %%: bytes of the cache held and read a step, as shares of a full "
-                 "f16 cache.");
+        doc_note(doc, "KV %%, read %%: bytes of the cache held and read a step, as shares of a "
+                      "full f16 cache.");
     return found ? 0 : refuse(d, r, e);
 }
 

@@ -214,15 +214,29 @@ static int add_plot(const struct lengths *l, const struct report_request *r, con
 
 /* ---- notes ---- */
 
+/* Settings without a mean in a bucket: one of its tasks has no score there. */
+static int count_without(const struct lengths *l)
+{
+    int n = 0;
+    for (int b = 0; b < LENGTHS_BUCKETS; b++)
+        for (int row = 0; l->part[b].items && row < l->whole->n_rows; row++)
+            n += isnan(cell_of(&l->part[b], row, -1)->score.mean);
+    return n;
+}
+
 static void put_group_notes(const struct lengths *l, int left_out, struct doc *d)
 {
+    const int without = count_without(l);
     for (int b = 0; b < LENGTHS_BUCKETS; b++)
         if (l->part[b].items)
-            doc_note(d, "%s: %d items of %d task%s, mean length %.0f.", lengths_name[b],
-                     l->part[b].items, l->part[b].t.n_tasks, l->part[b].t.n_tasks == 1 ? "" : "s",
-                     l->part[b].length);
+            doc_note(d, "%s: %d item%s of %d task%s, mean length %.0f.", lengths_name[b],
+                     l->part[b].items, l->part[b].items == 1 ? "" : "s", l->part[b].t.n_tasks,
+                     l->part[b].t.n_tasks == 1 ? "" : "s", l->part[b].length);
         else
             doc_note(d, "%s: no items.", lengths_name[b]);
+    if (without)
+        doc_note(d, "%d mean%s not there (-): one of the bucket's tasks has no score.", without,
+                 without == 1 ? " is" : "s are");
     if (l->n_by_prompt)
         doc_note(d,
                  "%d of %d tasks go by the prompt's tokens: their records say no length. These are "
