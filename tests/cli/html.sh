@@ -73,6 +73,24 @@ for name in $("$KVLAB" list reports | awk '{print $1}'); do
     "$KVLAB" report "$name" --help | grep -q "report $name \[" && [[ $name != table && $name != html ]] || continue
     is "report $name stands in it" 1 "$(grep -c "id=\"report-$name\"" page.html)"
 done
+attack='<script>alert(1)</script>" onclick="x'
+cp h.db bad.db
+sqlite3 bad.db "UPDATE experiment_run SET name = '$attack'; UPDATE experiment SET name = '$attack' || char(7);
+UPDATE model SET name = '$attack'; UPDATE task SET name = '$attack' || name; UPDATE protocol SET preset = '$attack';
+UPDATE job SET sample = '$attack' || id; UPDATE sample SET answers = 'not JSON $attack'"
+"$KVLAB" report html --db bad.db -o bad.html
+is "names that attack stay names: one script, no handler" "0 1 0" "$? $(python3 - bad.html <<'P'
+import html.parser, sys
+class Seen(html.parser.HTMLParser):
+    scripts = handlers = 0
+    def handle_starttag(self, tag, attributes):
+        self.scripts += tag == "script"
+        self.handlers += any(name.startswith("on") for name, _ in attributes)
+seen = Seen()
+seen.feed(open(sys.argv[1], encoding="utf-8").read())
+print(seen.scripts, seen.handlers)
+P
+)"
 report html --format csv
 like "no other format" "2 *report html is a page of its own*" "$? $(cat err)"
 report html --experiment demmo

@@ -67,6 +67,7 @@ check_written() { # NAME FORMAT FILE
 
 mapfile -t reports < <("$KVLAB" list reports | awk '{print $1}')
 for name in "${reports[@]}"; do
+    [[ $name == html ]] && continue # a page and no document: html.sh
     mapfile -t args < <(args_of "$name")
     for db in "$(database_of "$name")" "bad_$(database_of "$name")"; do
         for format in text markdown csv json latex html; do
