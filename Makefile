@@ -121,10 +121,21 @@ $(B)/%.o: %.S build/gen/jieba.bin $(B)/flags
 	@echo "  AS    $<"
 	$(Q)$(CC) -DJIEBA_BIN='"build/gen/jieba.bin"' -c -o $@ $<
 
-# The schema and what built the program are compiled in.
+# The schema, the page's style and script, and what built the program are compiled in.
 $(B)/gen/%.inc: harness/store/%.sql
 	@mkdir -p $(@D)
 	$(Q)sed -e 's/\\/\\\\/g' -e 's/"/\\"/g' -e 's/^/"/' -e 's/$$/\\n",/' $< > $@
+
+$(B)/gen/%.inc: reports/html/%
+	@mkdir -p $(@D)
+	$(Q)sed -e 's/\\/\\\\/g' -e 's/"/\\"/g' -e 's/^/"/' -e 's/$$/\\n",/' $< > $@
+
+# One string each: C promises to take 4,095 bytes.
+QUESTIONS := $(sort $(wildcard reports/questions/*.sql))
+$(B)/gen/questions.inc: $(QUESTIONS) reports/questions
+	@mkdir -p $(@D)
+	$(Q)for f in $(QUESTIONS); do echo "{\"$$(basename $$f .sql)\","; \
+	    sed -e 's/\\/\\\\/g' -e 's/"/\\"/g' -e 's/^/"/' -e 's/$$/\\n"/' $$f; echo '},'; done > $@
 
 $(B)/gen/build_info.inc: FORCE
 	@mkdir -p $(@D)
@@ -132,7 +143,8 @@ $(B)/gen/build_info.inc: FORCE
 	   echo "#define BUILD_DIRTY $$(git diff --quiet HEAD -- 2>/dev/null && echo 0 || echo 1)"; \
 	   echo '#define BUILD_CFLAGS "$(strip $(OPT) -ffp-contract=off $(CFLAGS))"'; \
 	 } > $@.new; cmp -s $@.new $@ && rm $@.new || mv $@.new $@
-GEN := $(B)/gen/build_info.inc $(patsubst harness/store/%.sql,$(B)/gen/%.inc,$(wildcard harness/store/*.sql))
+GEN := $(B)/gen/build_info.inc $(B)/gen/questions.inc $(patsubst harness/store/%.sql,$(B)/gen/%.inc,$(wildcard harness/store/*.sql)) \
+       $(patsubst reports/html/%,$(B)/gen/%.inc,$(wildcard reports/html/*.css reports/html/*.js))
 $(OBJ): | $(GEN)
 
 $(B)/tests/%: $(B)/tests/unit/%.o $(LIB)
@@ -217,9 +229,10 @@ golden:
 bench: kvlab
 	@./kvlab bench $(if $(LLAMA),--llama-cpp $(LLAMA))
 
-## docs: write configs/README.md from the program's tables
+## docs: write configs/README.md from the program's tables, reports/DATABASE.md from the schema
 docs: kvlab
 	@bash tests/tools/configs_readme.sh ./kvlab > configs/README.md
+	@bash tests/tools/database_readme.sh harness/store/schema*.sql > reports/DATABASE.md
 
 ## lint: includes, registries, names, format, length of files and functions
 lint:

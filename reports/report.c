@@ -35,7 +35,7 @@ const struct report *report_find(const char *name, struct err *e)
 /* ---- building ---- */
 
 /* Names that are given and are not in the database. */
-static int check_names(const struct report *r, struct store *s, const struct report_request *q,
+int report_check_names(const struct report *r, struct store *s, const struct report_request *q,
                        struct err *e)
 {
     int64_t experiment;
@@ -53,7 +53,7 @@ static int check_names(const struct report *r, struct store *s, const struct rep
 int report_build(const struct report *r, struct store *s, const struct report_request *q,
                  struct doc **out, struct err *e)
 {
-    if (check_names(r, s, q, e))
+    if (report_check_names(r, s, q, e))
         return -1;
     *out = doc_new(r->name);
     if (r->build(s, q, *out, e)) {
@@ -77,6 +77,7 @@ const struct report_flag report_flags[] = {
     {REPORT_RESAMPLES, "--resamples", "N", "how many resamples make an interval (1000)"},
     {REPORT_LEVEL, "--level", "PERCENT", "of intervals (95)"},
     {REPORT_MIX_PROTOCOLS, "--mix-protocols", NULL, "put several protocols into one table or plot"},
+    {REPORT_ITEMS, "--items", "N", "how many of the worst and of the best items are shown (5)"},
     {REPORT_PLOT, "--plot", "DIR", "write the plots there: data, script, SVG, PDF and PNG"},
     {0, NULL, NULL, NULL}};
 

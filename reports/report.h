@@ -27,10 +27,12 @@ struct report_request {
     int resamples;
     double level; // of intervals, in percent
     bool mix_protocols;
+    int items; // how many single items are shown at most
 };
 
 /* Every default; seed 1, 1000 resamples, 95 %. */
-#define REPORT_REQUEST ((struct report_request){.seed = 1, .resamples = 1000, .level = 95})
+#define REPORT_REQUEST                                                                             \
+    ((struct report_request){.seed = 1, .resamples = 1000, .level = 95, .items = 5})
 
 /* Flags of the command line that a report may take. */
 enum {
@@ -44,6 +46,7 @@ enum {
     REPORT_LEVEL = 1 << 7,
     REPORT_MIX_PROTOCOLS = 1 << 8,
     REPORT_PLOT = 1 << 9, // it has plots
+    REPORT_ITEMS = 1 << 10,
     REPORT_RESAMPLING = REPORT_SEED | REPORT_RESAMPLES | REPORT_LEVEL
 };
 
@@ -56,6 +59,10 @@ struct report {
     unsigned takes;                // REPORT_...
     /* Experiment, model and baseline are there when they are given and taken. */
     int (*build)(struct store *s, const struct report_request *r, struct doc *d, struct err *e);
+    /* Instead of build: a page of its own, in HTML and no other format. Plots that should have a
+     * picture and have none are added to *undrawn. */
+    int (*page)(struct store *s, const struct report_request *r, int *undrawn, struct buf *out,
+                struct err *e);
 };
 
 /* NULL-terminated, in the order of reports.def. */
@@ -67,6 +74,10 @@ const struct report *report_find(const char *name, struct err *e);
 /* The document; the caller frees it. */
 int report_build(const struct report *r, struct store *s, const struct report_request *q,
                  struct doc **out, struct err *e);
+
+/* Whether what is asked for by name is there: report_build does it first. */
+int report_check_names(const struct report *r, struct store *s, const struct report_request *q,
+                       struct err *e);
 
 /* ---- its command line ---- */
 

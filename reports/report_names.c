@@ -57,12 +57,18 @@ static int unknown_experiment(struct store *s, const char *wanted, struct err *e
     return -1;
 }
 
+/* Published numbers have no items: nobody means them without saying so. */
+#define NOT_PUBLISHED                                                                              \
+    "NOT EXISTS (SELECT 1 FROM experiment_run x JOIN run r ON r.id = x.run"                        \
+    " WHERE x.experiment = e.id AND r.origin = 'published')"
+
 int report_experiment(struct store *s, const char *wanted, int64_t *id, char **name, struct err *e)
 {
     struct stmt *q;
     struct db_val v = val_str(wanted);
-    const char *sql = "SELECT id, name FROM experiment WHERE ?1 IS NULL OR name = ?1"
-                      " ORDER BY plans DESC LIMIT 1";
+    const char *sql = "SELECT e.id, e.name FROM experiment e"
+                      " WHERE CASE WHEN ?1 IS NULL THEN " NOT_PUBLISHED " ELSE e.name = ?1 END"
+                      " ORDER BY e.plans DESC LIMIT 1";
     if (stmt_open(store_db(s), sql, &v, 1, &q, e))
         return -1;
     int rc = stmt_step(q, e);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "harness/base/mem.h"
+#include "reports/protocol_names.h"
 #include "reports/stats.h"
 #include "reports/table_differences.h"
 
@@ -128,11 +129,18 @@ static int load_others(struct table_data *d, struct db *db, struct err *e)
 int table_data_load(struct table_data *d, struct store *s, const struct report_request *r,
                     struct err *e)
 {
-    struct scores_request wanted = {
-        .experiment = r->experiment, .model = r->model, .measures = true};
+    struct scores_request wanted = {.experiment = r->experiment,
+                                    .model = r->model,
+                                    .measures = true,
+                                    .tables =
+                                        r->mix_protocols ? SCORES_BY_MODEL : SCORES_BY_PROTOCOL};
     *d = (struct table_data){0};
     if (scores_load(&d->scores, s, &wanted, e))
         return -1;
+    if (r->mix_protocols && protocol_names(&d->scores, s, e)) {
+        scores_release(&d->scores);
+        return -1;
+    }
     d->experiment = d->scores.experiment;
     d->name = xstrdup(d->scores.name);
     d->builds = scores_builds(&d->scores);
@@ -209,6 +217,24 @@ bool table_data_has_weights(const struct table_data *d)
     for (int i = 0; i < d->n_tables; i++)
         any |= table_has_weights(&d->table[i]);
     return any;
+}
+
+bool table_has_categories(const struct table *t)
+{
+    int n = 0;
+    for (int k = 0; k < t->n_tasks; k++)
+        n += !k || strcmp(t->task[k].category, t->task[k - 1].category);
+    return n > 1 && n < t->n_tasks;
+}
+
+size_t table_common_prefix(const struct table *t)
+{
+    const char *first = t->task[0].name, *end = strchr(first, '_');
+    size_t n = end ? (size_t)(end - first) + 1 : 0;
+    for (int i = 1; i < t->n_tasks; i++)
+        if (strncmp(first, t->task[i].name, n))
+            return 0;
+    return t->n_tasks > 1 ? n : 0;
 }
 
 bool table_cell_partial(const struct table_cell *c, const struct table_task *t)

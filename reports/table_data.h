@@ -58,7 +58,12 @@ void table_data_release(struct table_data *d);
 bool table_row_is_reference(const struct table_row *r);
 /* Does any setting store its weights otherwise? */
 bool table_has_weights(const struct table *t);
+/* Several categories, and fewer than tasks: then the two averages differ. */
+bool table_has_categories(const struct table *t);
 bool table_data_has_weights(const struct table_data *d);
+
+/* Of what all task names start with ("mini_"), which a narrow head can do without: bytes. */
+size_t table_common_prefix(const struct table *t);
 
 /* Whether a cell lacks items that the task has elsewhere, or that were asked for. */
 bool table_cell_partial(const struct table_cell *c, const struct table_task *t);

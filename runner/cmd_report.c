@@ -34,7 +34,7 @@ const struct command cmd_report = {
 /* The command line as it was given. */
 struct asked {
     const char *db, *format, *grid, *path, *plot;
-    const char *seed, *resamples, *level;
+    const char *seed, *resamples, *level, *items;
     int mix;
     struct report_request q;
     const struct report *report;
@@ -50,8 +50,8 @@ static int refuse(const struct report *r, const struct report_flag *f, struct er
 
 static int check_taken(const struct asked *a, struct err *e)
 {
-    const bool given[] = {a->q.experiment, a->q.model,   a->q.baseline, a->q.x, a->q.y,
-                          a->seed,         a->resamples, a->level,      a->mix, a->plot};
+    const bool given[] = {a->q.experiment, a->q.model, a->q.baseline, a->q.x,   a->q.y, a->seed,
+                          a->resamples,    a->level,   a->mix,        a->items, a->plot};
     for (int i = 0; report_flags[i].flag; i++)
         if (given[i] && !(a->report->takes & report_flags[i].flag))
             return refuse(a->report, &report_flags[i], e);
@@ -95,8 +95,23 @@ static int read_numbers(struct asked *a, struct err *e)
             return -1;
         a->q.resamples = (int)n;
     }
+    if (a->items) {
+        if (command_int("--items", a->items, 0, 1000, &n, e))
+            return -1;
+        a->q.items = (int)n;
+    }
     a->q.mix_protocols = a->mix;
     return a->level ? read_level(a->level, &a->q.level, e) : 0;
+}
+
+static int check_page(struct asked *a, struct err *e)
+{
+    if (a->how && strcmp(a->how->name, "html"))
+        return err_user(e, "report %s is a page of its own: it is written as html, not as %s",
+                        a->report->name, a->how->name);
+    if (a->grid)
+        return err_user(e, "report %s has no --grid", a->report->name);
+    return 0;
 }
 
 /* The format stated, or that of the file's ending, or text. */
@@ -108,6 +123,8 @@ static int choose_format(struct asked *a, struct err *e)
         a->how = a->path ? format_of_path(a->path) : NULL;
     if (a->format && !a->how)
         return err_in(e, "report");
+    if (a->report->page)
+        return check_page(a, e);
     a->how = a->how ? a->how : format_all[0];
     if (a->grid && strcmp(a->how->name, "csv"))
         return err_user(e, "report: --grid %s is for --format csv", a->grid);
@@ -156,21 +173,30 @@ static int print(struct text t, struct err *e)
     return 0;
 }
 
-static int read_and_write(const struct asked *a, struct file_draft *file, int *undrawn,
-                          struct err *e)
+/* Reads the database and closes it before anything is drawn, but for a page of its own. */
+static int compose(const struct asked *a, struct buf *out, int *undrawn, struct err *e)
 {
     struct store *s;
     struct doc *d = NULL;
-    struct buf out;
     if (store_open(a->db, STORE_READONLY, &s, e))
         return -1;
-    buf_init(&out);
-    int rc = report_build(a->report, s, &a->q, &d, e);
+    int rc = a->report->page ? a->report->page(s, &a->q, undrawn, out, e)
+                             : report_build(a->report, s, &a->q, &d, e);
     store_close(s);
-    rc = rc || write_document(a, d, &out, undrawn, e) ? -1 : 0;
+    if (!rc && d)
+        rc = write_document(a, d, out, undrawn, e);
+    doc_free(d);
+    return rc;
+}
+
+static int read_and_write(const struct asked *a, struct file_draft *file, int *undrawn,
+                          struct err *e)
+{
+    struct buf out;
+    buf_init(&out);
+    int rc = compose(a, &out, undrawn, e);
     if (!rc)
         rc = a->path ? file_draft_commit(file, text_buf(&out), e) : print(text_buf(&out), e);
-    doc_free(d);
     buf_release(&out);
     return rc;
 }
@@ -228,6 +254,7 @@ static int report(int argc, char **argv)
                                  {.name = "--resamples", .value = &a.resamples},
                                  {.name = "--level", .value = &a.level},
                                  {.name = "--mix-protocols", .on = &a.mix},
+                                 {.name = "--items", .value = &a.items},
                                  {.name = "--plot", .value = &a.plot},
                                  {.name = "--format", .value = &a.format},
                                  {.name = "--grid", .value = &a.grid},

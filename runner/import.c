@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "harness/base/json.h"
+#include "harness/base/mem.h"
 struct import {
     struct store *store;
     const struct scoring *scored;
@@ -177,37 +178,63 @@ static int put_sample(struct import *m, const struct prediction *p, char hash[SH
     return rc;
 }
 
-static int put_item(struct import *m, const struct scoring_task *t, int64_t task, size_t i,
-                    struct err *e)
+/* An item as the store takes it, and what it points to. */
+struct row {
+    struct store_result result;
+    struct store_score score;
+    char hash[SHA256_HEX], unnamed[32];
+};
+
+static int fill_item(struct import *m, const struct scoring_task *t, size_t i, struct row *row,
+                     struct store_item *item, struct err *e)
 {
     const struct prediction *p = &t->predictions.list[i];
-    char hash[SHA256_HEX], unnamed[32];
-    bool made;
-    snprintf(unnamed, sizeof unnamed, IMPORT_UNNAMED "%zu", i + 1);
-    if (put_sample(m, p, hash, e))
-        return -1;
-    struct store_job row = {.experiment = m->experiment,
-                            .run = m->out->run,
-                            .task = task,
-                            .sample_id = p->id.s ? p->id.s : unnamed,
-                            .sample_index = (int)i,
-                            .sample_hash = hash,
-                            .prefill_class = "import"};
-    struct store_result result = STORE_RESULT;
     bool scored = t->metric && !isnan(t->scores[i]);
-    struct store_score score = {t->metric_name, scored ? t->metric->version : 0,
-                                scored ? t->scores[i] : 0};
-    result.prediction = p->pred;
-    struct store_item item = {
-        .job = row, .result = &result, .scores = &score, .n_scores = scored ? 1 : 0};
-    if (store_put_item(m->store, &item, &made, e))
-        return -1;
-    if (!made)
-        return err_user(e, "%s/%s:%zu: '_id' %s was there before", m->scored->dir, t->file, i + 1,
-                        row.sample_id);
-    m->out->predictions++;
+    snprintf(row->unnamed, sizeof row->unnamed, IMPORT_UNNAMED "%zu", i + 1);
+    row->result = STORE_RESULT;
+    row->result.prediction = p->pred;
+    if (scored)
+        row->score = (struct store_score){t->metric_name, t->metric->version, t->scores[i]};
+    item->job.sample_id = p->id.s ? p->id.s : row->unnamed;
+    item->job.sample_index = (int)i;
+    item->job.sample_hash = row->hash;
+    item->result = &row->result;
+    item->scores = &row->score;
+    item->n_scores = scored ? 1 : 0;
     m->out->scores += scored;
+    return put_sample(m, p, row->hash, e);
+}
+
+static int check_new(const struct import *m, const struct scoring_task *t,
+                     const struct store_item *items, struct err *e)
+{
+    for (size_t i = 0; i < t->predictions.n; i++)
+        if (!items[i].made)
+            return err_user(e, "%s/%s:%zu: '_id' %s was there before", m->scored->dir, t->file,
+                            i + 1, items[i].job.sample_id);
     return 0;
+}
+
+static int put_task_items(struct import *m, const struct scoring_task *t, int64_t task,
+                          struct err *e)
+{
+    size_t n = t->predictions.n;
+    struct row *rows = xcalloc(n + 1, sizeof *rows);
+    struct store_item *items = xcalloc(n + 1, sizeof *items);
+    int rc = 0;
+    for (size_t i = 0; i < n && !rc; i++) {
+        items[i].job = (struct store_job){.experiment = m->experiment,
+                                          .run = m->out->run,
+                                          .task = task,
+                                          .prefill_class = "import"};
+        rc = fill_item(m, t, i, &rows[i], &items[i], e);
+    }
+    if (!rc)
+        rc = store_put_items(m->store, items, n, e) || check_new(m, t, items, e) ? -1 : 0;
+    m->out->predictions += n;
+    free(rows);
+    free(items);
+    return rc;
 }
 
 static int put_items(struct import *m, struct err *e)
@@ -215,11 +242,8 @@ static int put_items(struct import *m, struct err *e)
     for (size_t k = 0; k < m->scored->n; k++) {
         const struct scoring_task *t = &m->scored->tasks[k];
         int64_t task;
-        if (put_task(m, t, &task, e))
+        if (put_task(m, t, &task, e) || put_task_items(m, t, task, e))
             return -1;
-        for (size_t i = 0; i < t->predictions.n; i++)
-            if (put_item(m, t, task, i, e))
-                return -1;
     }
     return 0;
 }
@@ -244,6 +268,7 @@ int import_scored(struct store *s, const struct scoring *scored, const struct im
 {
     struct import m = {.store = s, .scored = scored, .r = r, .out = out};
     *out = (struct imported){0};
+    db_bulk(store_db(s));
     if (store_begin(s, e))
         return -1;
     if (put_all(&m, e)) {

@@ -97,12 +97,13 @@ static int put_frame(struct making *k, struct err *e)
                                       .kv_heads = 32,
                                       .head_dim = 128,
                                       .params = 6738415616};
-    const struct store_protocol protocol = {.identity = "made up",
-                                            .json = "{}",
-                                            .preset = "longbench",
-                                            .max_prompt_tokens = 3500,
-                                            .truncation = "middle",
-                                            .bos = 1};
+    struct store_protocol protocol = STORE_PROTOCOL;
+    protocol.identity = "made up";
+    protocol.json = "{}";
+    protocol.preset = "longbench";
+    protocol.max_prompt_tokens = 3500;
+    protocol.truncation = "middle";
+    protocol.bos = 1;
     const struct store_build build = {.version = "0",
                                       .commit = "0123456789ab",
                                       .cpu = "made up",
@@ -158,74 +159,107 @@ static int put_tasks(struct making *k, struct err *e)
 
 /* ---- items ---- */
 
-/* The last setting has not come to the second half of its last task. */
-static bool is_left(const struct making *k, int place, int task, int index)
+/* Room for the rows of one task under one setting. */
+struct batch {
+    struct made_row *row;    // [items]
+    struct store_item *item; // [items]
+};
+
+static int put_items(struct making *k, struct batch *b, const struct made_setting *c,
+                     struct store_item like, int task, int n, struct err *e)
 {
-    return place == k->m->settings - 1 && task == k->m->tasks - 1 && index >= k->m->items / 2;
+    for (int i = 0; i < n; i++) {
+        const struct made_item *item = &k->items[(size_t)task * (size_t)k->m->items + (size_t)i];
+        made_row_fill(&b->row[i], c, &task_all[task], item, k->m->ledgers);
+        b->item[i] = like;
+        b->item[i].job.sample_id = item->sample_id;
+        b->item[i].job.sample_index = i;
+        b->item[i].job.sample_hash = item->sample_hash;
+        b->item[i].result = &b->row[i].result;
+        b->item[i].scores = &b->row[i].score;
+        b->item[i].n_scores = b->row[i].result.error ? 0 : 1;
+    }
+    double start = clock_seconds();
+    int rc = store_put_items(k->store, b->item, (size_t)n, e);
+    k->count->seconds += clock_seconds() - start;
+    return rc;
 }
 
-static int put_item(struct making *k, const struct made_setting *c, struct store_item *row,
-                    bool left, const struct made_item *item, const struct task *t, struct err *e)
+/* The items that a run has not come to. */
+static int plan_items(struct making *k, struct store_job job, int task, int from, struct err *e)
 {
-    struct made_row made;
-    bool new;
-    if (left)
-        return store_plan_job(k->store, &row->job, &(int64_t){0}, &new, e);
-    made_row_fill(&made, c, t, item, k->m->ledgers);
-    row->result = &made.result;
-    row->scores = &made.score;
-    row->n_scores = made.result.error ? 0 : 1;
-    return store_put_item(k->store, row, &new, e);
-}
-
-static int put_items(struct making *k, const struct made_setting *c, int place, int64_t run,
-                     struct err *e)
-{
-    char when[32];
-    snprintf(when, sizeof when, "2026-03-%02dT%02d:%02d:00Z", 1 + place % 28, place / 28 % 24,
-             place % 60);
-    for (int t = 0; t < k->m->tasks; t++)
-        for (int i = 0; i < k->m->items; i++) {
-            const struct made_item *item = &k->items[(size_t)t * (size_t)k->m->items + (size_t)i];
-            struct store_item row = {.job = {.experiment = k->experiment,
-                                             .run = run,
-                                             .task = k->task[t],
-                                             .sample_id = item->sample_id,
-                                             .sample_index = i,
-                                             .sample_hash = item->sample_hash,
-                                             .prefill_class = c->prefill_class},
-                                     .build = k->build,
-                                     .finished_at = when};
-            if (put_item(k, c, &row, is_left(k, place, t, i), item, &task_all[t], e))
-                return -1;
-            k->count->items++;
-        }
+    for (int i = from; i < k->m->items; i++) {
+        const struct made_item *item = &k->items[(size_t)task * (size_t)k->m->items + (size_t)i];
+        int64_t id;
+        job.sample_id = item->sample_id;
+        job.sample_index = i;
+        job.sample_hash = item->sample_hash;
+        if (store_plan_job(k->store, &job, &id, NULL, e))
+            return -1;
+    }
     return 0;
 }
 
-/* A transaction a setting, as an import has. */
-static int make_setting(struct making *k, int place, struct err *e)
+static int make_setting(struct making *k, struct batch *b, int place, struct err *e)
 {
     int64_t run;
+    char when[32];
     struct made_setting c = setting_at(place);
-    if (store_begin(k->store, e))
+    snprintf(when, sizeof when, "2026-03-%02dT%02d:%02d:00Z", 1 + place % 28, place / 28 % 24,
+             place % 60);
+    if (put_run(k, &c, place, &run, e))
         return -1;
-    if (put_run(k, &c, place, &run, e) || put_items(k, &c, place, run, e)) {
-        store_rollback(k->store);
-        return -1;
+    for (int t = 0; t < k->m->tasks; t++) {
+        bool cut = place == k->m->settings - 1 && t == k->m->tasks - 1;
+        int n = cut ? k->m->items / 2 : k->m->items;
+        struct store_item like = {.job = {.experiment = k->experiment,
+                                          .run = run,
+                                          .task = k->task[t],
+                                          .prefill_class = c.prefill_class},
+                                  .build = k->build,
+                                  .finished_at = when};
+        if (put_items(k, b, &c, like, t, n, e) || plan_items(k, like.job, t, n, e))
+            return -1;
+        k->count->items += k->m->items;
     }
-    return store_commit(k->store, e);
+    return 0;
 }
 
-static int make_shared(struct making *k, struct err *e)
+static int make_settings(struct making *k, struct err *e)
 {
+    struct batch b = {xcalloc((size_t)k->m->items, sizeof *b.row),
+                      xcalloc((size_t)k->m->items, sizeof *b.item)};
+    int rc = 0;
+    for (int place = 0; place < k->m->settings && !rc; place++)
+        rc = make_setting(k, &b, place, e);
+    free(b.row);
+    free(b.item);
+    return rc;
+}
+
+static int make_all(struct making *k, struct err *e)
+{
+    return put_frame(k, e) || put_tasks(k, e) || make_settings(k, e) ? -1 : 0;
+}
+
+static int commit(struct making *k, struct err *e)
+{
+    double start = clock_seconds();
+    int rc = store_commit(k->store, e);
+    k->count->seconds += clock_seconds() - start;
+    return rc;
+}
+
+/* One transaction, as an import: the disk is written once. */
+static int make(struct making *k, struct err *e)
+{
+    db_bulk(store_db(k->store));
     if (store_begin(k->store, e))
         return -1;
-    if (put_frame(k, e) || put_tasks(k, e)) {
-        store_rollback(k->store);
-        return -1;
-    }
-    return store_commit(k->store, e);
+    if (!make_all(k, e))
+        return commit(k, e);
+    store_rollback(k->store);
+    return -1;
 }
 
 int made_up_fill(struct store *s, const struct made_up *m, struct made_up_count *out, struct err *e)
@@ -234,11 +268,7 @@ int made_up_fill(struct store *s, const struct made_up *m, struct made_up_count 
     k.task = xcalloc((size_t)m->tasks, sizeof *k.task);
     k.items = xcalloc((size_t)m->tasks * (size_t)m->items, sizeof *k.items);
     *out = (struct made_up_count){0};
-    int rc = make_shared(&k, e);
-    double start = clock_seconds();
-    for (int place = 0; place < m->settings && !rc; place++)
-        rc = make_setting(&k, place, e);
-    out->seconds = clock_seconds() - start;
+    int rc = make(&k, e);
     free(k.task);
     free(k.items);
     return rc;

@@ -26,7 +26,7 @@ struct made_up {
 
 struct made_up_count {
     int64_t items;  // done, failed or ready
-    double seconds; // of the transactions that put the items, commits included
+    double seconds; // that the store took for them, the commit included
 };
 
 /* Into an empty database, as experiment "made up". */

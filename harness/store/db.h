@@ -30,6 +30,11 @@ void db_let_go(struct db *db);
 int db_take_up(struct db *db, struct err *e);
 const char *db_path(const struct db *db);
 
+/* A second file, read-only and unchanged, whose tables are source.NAME until db_detach (or
+ * db_close); one at a time, and not in a transaction. */
+int db_attach(struct db *db, const char *path, struct err *e);
+void db_detach(struct db *db);
+
 /* ---- for SQL that people type ---- */
 
 /* From now on only SELECT and harmless PRAGMAs compile; all else is refused by name. */
@@ -58,6 +63,10 @@ int db_begin(struct db *db, struct err *e);
 int db_commit(struct db *db, struct err *e);
 void db_rollback(struct db *db);
 bool db_in_transaction(const struct db *db);
+
+/* Many rows are about to be written in one transaction: pages stay in memory (256 MiB of them)
+ * until it ends, so that each is written once. */
+void db_bulk(struct db *db);
 
 /* A value to bind. Borrowed for the call that takes it. */
 struct db_val {

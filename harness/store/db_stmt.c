@@ -34,7 +34,8 @@ struct db_val val_str(const char *s)
     return val_text(s ? text_of(s) : (struct text){NULL, 0});
 }
 
-static int bind(sqlite3_stmt *h, int i, const struct db_val *v)
+/* keeps: the text stays where it is until the statement is closed, and need not be copied. */
+static int bind(sqlite3_stmt *h, int i, const struct db_val *v, bool keeps)
 {
     switch (v->type) {
     case VAL_INT:
@@ -42,7 +43,8 @@ static int bind(sqlite3_stmt *h, int i, const struct db_val *v)
     case VAL_NUM:
         return sqlite3_bind_double(h, i, v->x);
     case VAL_TEXT:
-        return sqlite3_bind_text64(h, i, v->t.s, v->t.n, SQLITE_TRANSIENT, SQLITE_UTF8);
+        return sqlite3_bind_text64(h, i, v->t.s, v->t.n, keeps ? SQLITE_STATIC : SQLITE_TRANSIENT,
+                                   SQLITE_UTF8);
     case VAL_NULL:
         break;
     }
@@ -140,20 +142,29 @@ static int open_stmt(struct db *db, const char *sql, struct stmt **out, struct e
     return 0;
 }
 
-int stmt_open(struct db *db, const char *sql, const struct db_val *v, int n, struct stmt **out,
-              struct err *e)
+static int open_bound(struct db *db, const char *sql, const struct db_val *v, int n, bool keeps,
+                      struct stmt **out, struct err *e)
 {
     struct stmt *s;
     if (open_stmt(db, sql, &s, e))
         return -1;
     assert(sqlite3_bind_parameter_count(s->h) == n || !n); // unbound ones are NULL
-    for (int i = 0; i < n; i++)
-        if (stmt_bind(s, i + 1, &v[i], e)) {
+    for (int i = 0; i < n; i++) {
+        int rc = bind(s->h, i + 1, &v[i], keeps);
+        if (rc != SQLITE_OK) {
+            db_error(db, rc, e);
             stmt_close(s);
             return -1;
         }
+    }
     *out = s;
     return 0;
+}
+
+int stmt_open(struct db *db, const char *sql, const struct db_val *v, int n, struct stmt **out,
+              struct err *e)
+{
+    return open_bound(db, sql, v, n, false, out, e);
 }
 
 int stmt_parameters(const struct stmt *s)
@@ -169,7 +180,7 @@ const char *stmt_parameter(const struct stmt *s, int i)
 
 int stmt_bind(struct stmt *s, int i, const struct db_val *v, struct err *e)
 {
-    int rc = bind(s->h, i, v);
+    int rc = bind(s->h, i, v, false);
     return rc == SQLITE_OK ? 0 : db_error(s->db, rc, e);
 }
 
@@ -244,7 +255,7 @@ int db_run(struct db *db, const char *sql, const struct db_val *v, int n, int64_
            struct err *e)
 {
     struct stmt *s;
-    if (stmt_open(db, sql, v, n, &s, e))
+    if (open_bound(db, sql, v, n, true, &s, e))
         return -1;
     int rc = stmt_step(s, e);
     assert(rc <= 0); // a statement with rows belongs elsewhere
@@ -263,7 +274,7 @@ int db_get_int(struct db *db, const char *sql, const struct db_val *v, int n, in
                struct err *e)
 {
     struct stmt *s;
-    if (stmt_open(db, sql, v, n, &s, e))
+    if (open_bound(db, sql, v, n, true, &s, e))
         return -1;
     int rc = stmt_step(s, e);
     if (rc == 1)

@@ -208,6 +208,15 @@ static int make_new(struct db *db, struct err *e)
     return set_log(db, e) || to_this_version(db, e) ? -1 : 0;
 }
 
+int store_stamp(struct db *db, bool *older, struct err *e)
+{
+    struct stamp s;
+    if (read_stamp(db, &s, e))
+        return -1;
+    *older = s.version < STORE_VERSION;
+    return is_blank(&s) ? err_user(e, "%s is empty", db_path(db)) : check_ours(db, &s, e);
+}
+
 static int prepare(struct db *db, enum store_mode mode, bool *older, struct err *e)
 {
     struct stamp s;
@@ -268,6 +277,7 @@ void store_close(struct store *s)
     if (!s)
         return;
     db_close(s->db);
+    store_forget(s);
     free(s);
 }
 
@@ -295,11 +305,12 @@ int store_commit(struct store *s, struct err *e)
 {
     if (!db_commit(s->db, e))
         return 0;
-    db_rollback(s->db);
+    store_rollback(s);
     return -1;
 }
 
 void store_rollback(struct store *s)
 {
     db_rollback(s->db);
+    store_forget(s);
 }

@@ -336,10 +336,12 @@ struct store_item {
     const struct store_result *result;
     const struct store_score *scores;
     int n_scores;
+    bool made; // out: false when its key was there
 };
-/* Within store_begin() and store_commit(); many of them between two, for speed. Where the job's key
- * is there (*made is false) nothing changes but that it joins the experiment. */
-int store_put_item(struct store *s, const struct store_item *i, bool *made, struct err *e);
+/* Items of one experiment, within store_begin() and store_commit(); for speed as many as there are
+ * between two, with db_bulk() before. Of an item whose key was there nothing changes but that it
+ * joins the experiment. */
+int store_put_items(struct store *s, struct store_item *list, size_t n, struct err *e);
 /* *id is 0 where there is none. */
 int store_find_run(struct store *s, const char *identity, int64_t *id, struct err *e);
 

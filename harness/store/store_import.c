@@ -72,25 +72,49 @@ static int join_known(struct store *s, const char *identity, int64_t experiment,
     return store_join_experiment(s, experiment, job, e);
 }
 
-int store_put_item(struct store *s, const struct store_item *i, bool *made, struct err *e)
+/* *id is 0 where the job was there. */
+static int put_item(struct store *s, struct store_item *i, const char *now, int64_t *id,
+                    struct err *e)
 {
-    char identity[SHA256_HEX], now[32];
+    char identity[SHA256_HEX];
     int64_t changes;
-    assert(db_in_transaction(s->db) && (i->result->error || i->result->prediction.s));
-    clock_stamp(now);
     const char *when = i->finished_at ? i->finished_at : now;
+    assert(i->result->error || i->result->prediction.s);
+    *id = 0;
     if (store_job_identity(s, &i->job, identity, e) ||
         insert_job(s, identity, when, i, &changes, e))
         return -1;
-    *made = changes == 1;
-    if (!*made)
+    i->made = changes == 1;
+    if (!i->made)
         return join_known(s, identity, i->job.experiment, e);
-    int64_t job = db_last_id(s->db);
-    struct store_finished f = {job, i->build, i->result, i->scores, i->n_scores, true};
-    return store_join_experiment(s, i->job.experiment, job, e) ||
-                   store_put_outcome(s, job, when, &f, e)
-               ? -1
-               : 0;
+    *id = db_last_id(s->db);
+    struct store_finished f = {*id, i->build, i->result, i->scores, i->n_scores, true};
+    return store_put_outcome(s, *id, when, &f, e);
+}
+
+/* Nobody else could insert between them: their ids have no gap. */
+static int join_new(struct store *s, int64_t experiment, int64_t first, int64_t last, struct err *e)
+{
+    struct db_val v[] = {val_int(experiment), val_int(first), val_int(last)};
+    return db_run(s->db,
+                  "INSERT INTO experiment_job SELECT ?1, id FROM job WHERE id BETWEEN ?2 AND ?3", v,
+                  3, NULL, e);
+}
+
+int store_put_items(struct store *s, struct store_item *list, size_t n, struct err *e)
+{
+    char now[32];
+    int64_t first = 0, last = 0, id;
+    assert(db_in_transaction(s->db));
+    clock_stamp(now);
+    for (size_t i = 0; i < n; i++) {
+        assert(list[i].job.experiment == list[0].job.experiment);
+        if (put_item(s, &list[i], now, &id, e))
+            return -1;
+        first = first ? first : id;
+        last = id ? id : last;
+    }
+    return first ? join_new(s, list[0].job.experiment, first, last, e) : 0;
 }
 
 int store_put_published(struct store *s, const struct store_published *p, struct err *e)

@@ -7,6 +7,9 @@
 struct store {
     struct db *db;
     char owner[STORE_OWNER_MAX]; // of this process, see store_owner.c
+    /* Identities of the run and task last asked for: the next job mostly has the same. */
+    int64_t last_run, last_task;
+    char *run_identity, *task_identity;
 };
 
 /* ---- store.c: versions ---- */
@@ -23,10 +26,26 @@ struct store_steps {
  * of version 0. Does nothing when another process has just done it. */
 int store_migrate(struct db *db, struct store_steps list, struct err *e);
 
+/* Whether it is ours and of which age, by what the file says it is; ERR_USER where it is not. */
+int store_stamp(struct db *db, bool *older, struct err *e);
+
+/* ---- store_source.c ---- */
+
+/* A file of the newest version that holds what another one holds: that one itself, or a temporary
+ * copy that was brought up to date. The other one is never changed. */
+struct store_source {
+    char *path;
+    bool copy;
+};
+int store_source_open(const char *path, struct store_source *s, struct err *e);
+void store_source_close(struct store_source *s); // removes the copy
+
 /* ---- store_plan.c: jobs ---- */
 
 /* The SHA-256 that job j goes by, in hexadecimal digits. */
 int store_job_identity(struct store *s, const struct store_job *j, char out[65], struct err *e);
+/* What is remembered of rows that may be gone: after a rollback, say. */
+void store_forget(struct store *s);
 int store_join_experiment(struct store *s, int64_t experiment, int64_t job, struct err *e);
 
 /* ---- store_finish.c ---- */

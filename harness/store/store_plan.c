@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "harness/base/clock.h"
@@ -282,24 +283,45 @@ int store_put_factor(struct store *s, const struct store_factor *f, struct err *
 
 /* ---- jobs ---- */
 
-/* The same job has the same identity in every database, so it is formed from identities, not ids.
- */
-int store_job_identity(struct store *s, const struct store_job *j, char out[65], struct err *e)
+void store_forget(struct store *s)
+{
+    free(s->run_identity);
+    free(s->task_identity);
+    s->run_identity = s->task_identity = NULL;
+    s->last_run = s->last_task = 0;
+}
+
+static int read_identities(struct store *s, int64_t run, int64_t task, struct err *e)
 {
     struct stmt *q;
-    struct db_val v[] = {val_int(j->run), val_int(j->task)};
+    struct db_val v[] = {val_int(run), val_int(task)};
     const char *sql = "SELECT run.identity, task.identity FROM run, task"
                       " WHERE run.id = ?1 AND task.id = ?2";
+    store_forget(s);
     if (stmt_open(s->db, sql, v, 2, &q, e))
         return -1;
     int rc = stmt_step(q, e);
     assert(rc); // the caller has these ids from the puts
     if (rc == 1) {
-        const char *part[] = {stmt_text(q, 0).s, stmt_text(q, 1).s, j->sample_id, j->sample_hash};
-        hash_parts(part, 4, out);
+        s->run_identity = stmt_str_dup(q, 0);
+        s->task_identity = stmt_str_dup(q, 1);
+        s->last_run = run;
+        s->last_task = task;
     }
     stmt_close(q);
     return rc == 1 ? 0 : -1;
+}
+
+/* The same job has the same identity in every database, so it is formed from identities, not ids.
+ */
+int store_job_identity(struct store *s, const struct store_job *j, char out[65], struct err *e)
+{
+    if ((s->last_run != j->run || s->last_task != j->task) &&
+        read_identities(s, j->run, j->task, e))
+        return -1;
+    const char *part[] = {s->run_identity, s->task_identity, j->sample_id, j->sample_hash};
+    hash_parts(part, 4, out);
+    return 0;
 }
 
 int store_join_experiment(struct store *s, int64_t experiment, int64_t job, struct err *e)
