@@ -44,8 +44,8 @@ enum plot_style {
 void plot_series(struct plot *p, const char *label, enum plot_style style);
 /* Of the last series, in any order; low and high NAN: no interval. Drawn by rising x. */
 void plot_point(struct plot *p, double x, double y, double low, double high);
-/* A name above the point added last, where it does not touch that of one to its left; in data
- * always. */
+/* A name above the point added last, where it is short and does not touch that of a point to its
+ * left. */
 void plot_point_name(struct plot *p, const char *name);
 
 /* The points stand in a table of the report already: text formats do not list them again. */

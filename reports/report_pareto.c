@@ -186,6 +186,14 @@ static bool is_first_of_family(const struct group *g, int at)
     return has_point(g, at) && !is_reference(&g->setting[at]);
 }
 
+/* Bars of more points than these hide one another: then only the front's are drawn. */
+enum { BARS = 40 };
+
+static bool has_bar(const struct group *g, int i)
+{
+    return g->n <= BARS || g->point[i].front;
+}
+
 static void add_family(const struct group *g, const char *family, struct plot *p)
 {
     plot_series(p, family, PLOT_SCATTER);
@@ -193,7 +201,9 @@ static void add_family(const struct group *g, const char *family, struct plot *p
         if (has_point(g, i) && !is_reference(&g->setting[i]) &&
             !strcmp(g->setting[i].family, family)) {
             const struct comparison_mean *m = score_of(g, i);
-            plot_point(p, g->point[i].x / g->x->unit, m->mean, m->interval.lo, m->interval.hi);
+            const bool bar = has_bar(g, i);
+            plot_point(p, g->point[i].x / g->x->unit, m->mean, bar ? m->interval.lo : NAN,
+                       bar ? m->interval.hi : NAN);
         }
 }
 
@@ -323,6 +333,7 @@ static void add_data(const struct group *g, struct grid *t)
 
 struct left_out {
     int without, mixed, no_point, points;
+    bool no_bars; // of some points
 };
 
 static void count(const struct group *g, struct left_out *n)
@@ -332,6 +343,7 @@ static void count(const struct group *g, struct left_out *n)
         n->mixed += g->setting[i].bytes.mixed;
         n->no_point += isnan(g->point[i].x);
         n->points += !isnan(g->point[i].x);
+        n->no_bars |= has_point(g, i) && !has_bar(g, i);
     }
 }
 
@@ -354,6 +366,10 @@ static void put_notes(const struct frame *f, const struct axis *x, const struct 
                  "%d setting%s of which some items have bytes counted by records and others of "
                  "memory held.",
                  n->mixed, n->mixed == 1 ? "" : "s");
+    if (n->no_bars)
+        doc_note(
+            d,
+            "The plot has intervals of the front alone: with all of them nothing would be seen.");
     if (n->no_point)
         doc_note(d, "%d setting%s without measured bytes: not in the plot.", n->no_point,
                  n->no_point == 1 ? " is" : "s are");
