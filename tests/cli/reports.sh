@@ -32,13 +32,18 @@ for db in scores bytes; do
         UPDATE protocol SET preset = '$attack'"
 done
 
+cp scores.db papers.db
+"$KVLAB" import --published kivi --db papers.db >out 2>err || cat err
+cp papers.db bad_papers.db
+sqlite3 bad_papers.db "UPDATE experiment_run SET name = '$attack ' || name || char(10, 27) || x'ff'; UPDATE model SET name = '$attack' || name"
+
 database_of() { # REPORT
-    case $1 in ema) echo bytes ;; *) echo scores ;; esac
+    case $1 in ema) echo bytes ;; against) echo papers ;; *) echo scores ;; esac
 }
 
 # Positional arguments, one a line, for those reports that need some.
 args_of() { # REPORT
-    case $1 in compare) printf '%s\n' run:2 run:3 ;; esac
+    case $1 in compare) printf '%s\n' run:2 run:3 ;; against) echo kivi ;; esac
 }
 
 rectangular() { # FILE
