@@ -1,11 +1,14 @@
 /*
- * A table of text and how it looks: aligned for a terminal, Markdown, CSV.
+ * A table as data: columns, cells with what is shown and what it is exactly, marks, rules.
  *
- * Columns are declared first, then cells come row by row. Knows nothing of what the cells mean.
- * Cells may hold any bytes; what a terminal would obey is shown escaped in text and Markdown.
+ * Columns are declared first, then cells come row by row. Knows nothing of what the cells mean, nor
+ * how they look: the formats write it (format.h; here those that need no document). Cells may hold
+ * any bytes. Strings are copied.
  */
 #ifndef KVLAB_GRID_H
 #define KVLAB_GRID_H
+
+#include <math.h>
 
 #include "harness/base/text.h"
 
@@ -14,17 +17,42 @@ struct grid;
 struct grid *grid_new(void);
 void grid_free(struct grid *g);
 
+/* ---- columns ---- */
+
 enum grid_align { GRID_LEFT, GRID_RIGHT };
 
 /* Neighbours of the same group share a line above their heads and stay together when a table is
  * broken; "" is a group without that line. The first column is repeated in each part. */
 void grid_column(struct grid *g, const char *group, const char *head, enum grid_align align);
+/* Of the last column: other words where columns are narrow (a terminal, LaTeX). */
+void grid_short(struct grid *g, const char *group, const char *head);
+/* Of the last column: the key of its values in CSV and JSON. Without it: the head, with its group
+ * where two have the same. */
+void grid_key(struct grid *g, const char *key);
+/* Of the last column: what its values are in ("points", "bytes"); JSON says it. */
+void grid_unit(struct grid *g, const char *unit);
 
-/* The next cell; the first of a row begins it. */
+/* ---- cells: the next one; the first of a row begins it ---- */
+
 void grid_cell(struct grid *g, struct text t);
 void grid_printf(struct grid *g, const char *fmt, ...) ERR_PRINTF(2, 3);
-void grid_bold(struct grid *g); // the last cell, where colours are shown
+/* Numbers: people see so many decimals, or what fmt says; CSV and JSON have all digits. NAN is
+ * shown as "-", is null in JSON and nothing in CSV. */
+void grid_number(struct grid *g, double x, int decimals);
+void grid_value(struct grid *g, double x, const char *fmt, ...) ERR_PRINTF(3, 4);
+void grid_blank(struct grid *g); // nothing there: null in JSON
+
+/* Of the last cell. Daggers and stars stand behind what is shown, in a place that the others of the
+ * column keep free; files of data do not have them. */
+enum grid_mark { GRID_BOLD = 1, GRID_DAGGER = 2, GRID_STAR = 4 };
+void grid_mark(struct grid *g, enum grid_mark mark);
+void grid_bold(struct grid *g);
+/* The last cell says what the one above it does: not shown again where nobody can sort the rows. */
+void grid_repeated(struct grid *g);
+
 void grid_rule(struct grid *g); // a line before the next row
+
+/* ---- looks ---- */
 
 struct grid_look {
     int width;      // of a line: narrower heads, then parts below each other; 0: no limit

@@ -1,20 +1,28 @@
-/* What the files of the grid share. */
+/* What the files of the grid and the formats share. */
 #ifndef KVLAB_GRID_INT_H
 #define KVLAB_GRID_INT_H
 
 #include "reports/grid.h"
 
 struct column {
-    char *group, *head;
+    char *group, *head;             // any bytes
+    char *group_short, *head_short; // the same where there are no others
+    char *key, *unit;               // or NULL
     enum grid_align align;
 };
 
+enum cell_kind { CELL_TEXT, CELL_NUMBER, CELL_BLANK };
+
 struct cell {
-    struct text t; // owned
-    bool bold, rule;
+    struct text t; // shown; owned
+    double value;  // of a number
+    enum cell_kind kind;
+    unsigned marks; // enum grid_mark
+    bool rule, repeated;
 };
 
 struct grid {
+    char *name, *caption; // as a document knows it, or NULL
     struct column *column;
     int n_columns;
     struct cell *cell; // [rows][n_columns]
@@ -24,5 +32,14 @@ struct grid {
 
 size_t grid_rows(const struct grid *g);
 const struct cell *grid_at(const struct grid *g, size_t row, int column);
+/* Where the columns of from's group end. */
+int grid_group_end(const struct grid *g, int from);
+bool grid_has_groups(const struct grid *g);
+/* All marks that cells of a column have. */
+unsigned grid_marks_of(const struct grid *g, int column);
+
+/* Keys of the columns in files of data, no two alike: [n_columns], each the caller's to free, as is
+ * the list. */
+char **grid_keys_new(const struct grid *g);
 
 #endif

@@ -8,9 +8,23 @@
 #include "harness/base/mem.h"
 #include "reports/visible.h"
 
+/* The place of a mark is kept in the other rows, so that the points stand below each other. */
+static void put_marks(unsigned marks, unsigned of_column, enum grid_align align, struct buf *out)
+{
+    static const struct {
+        enum grid_mark mark;
+        const char *s;
+    } known[] = {{GRID_DAGGER, "†"}, {GRID_STAR, "*"}};
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (marks & known[i].mark)
+            buf_str(out, known[i].s);
+        else if (align == GRID_RIGHT && of_column & known[i].mark)
+            buf_char(out, ' ');
+}
+
 static struct buf shown_new(const struct cell *c, int limit, int *cut)
 {
-    struct buf b = visible_new(c->t);
+    struct buf b = visible_new(c->repeated ? text_of("") : c->t);
     if (limit && visible_columns(text_buf(&b)) > limit) {
         b.n = visible_fitting(text_buf(&b), limit - 1);
         buf_str(&b, "…");
@@ -68,9 +82,10 @@ static int piece_width(const char *s)
 /* One way to lay it out. */
 struct layout {
     const struct grid *g;
-    struct buf *shown; // [rows][n_columns]
-    int *body, *width; // [n_columns]: of the cells alone, and with the head
-    int gap;           // between columns
+    char **group, **head; // [n_columns]: as they may be shown
+    struct buf *shown;    // [rows][n_columns]
+    int *body, *width;    // [n_columns]: of the cells alone, and with the head
+    int gap;              // between columns
 };
 
 static int span_width(const struct layout *l, int from, int to)
@@ -81,29 +96,21 @@ static int span_width(const struct layout *l, int from, int to)
     return w;
 }
 
-static int group_end(const struct grid *g, int from)
-{
-    int to = from + 1;
-    while (to < g->n_columns && !strcmp(g->column[to].group, g->column[from].group))
-        to++;
-    return to;
-}
-
 /* Heads at full length (word 0), or in lines whose words have up to `word` columns. */
 static void set_widths(struct layout *l, int word, int gap)
 {
     const struct grid *g = l->g;
     l->gap = gap;
     for (int i = 0; i < g->n_columns; i++) {
-        const char *head = g->column[i].head;
+        const char *head = l->head[i];
         int w = word ? piece_width(head) : visible_columns(text_of(head));
         w = word && w > word ? word : w;
         l->width[i] = w > l->body[i] ? w : l->body[i];
     }
-    for (int i = 1; i < g->n_columns; i = group_end(g, i)) {
-        int w = piece_width(g->column[i].group), span = span_width(l, i, group_end(g, i));
+    for (int i = 1; i < g->n_columns; i = grid_group_end(g, i)) {
+        int w = piece_width(l->group[i]), span = span_width(l, i, grid_group_end(g, i));
         w = word && w > word ? word : w;
-        l->width[group_end(g, i) - 1] += w > span ? w - span : 0;
+        l->width[grid_group_end(g, i) - 1] += w > span ? w - span : 0;
     }
 }
 
@@ -136,7 +143,7 @@ static int part_end(const struct layout *l, int from, int width)
 {
     int room = width - l->width[0] - l->gap, to = from;
     while (to < l->g->n_columns) {
-        int end = group_end(l->g, to);
+        int end = grid_group_end(l->g, to);
         if (width && span_width(l, from, end) > room)
             return to > from ? to : cut_group(l, from, end, room);
         to = end;
@@ -190,16 +197,16 @@ static void put_groups(const struct part *p, struct buf *out)
     const struct grid *g = l->g;
     struct text line[HEAD_LINES];
     int lines = 0;
-    for (int i = p->from; i < p->to; i = group_end(g, i)) {
-        int end = group_end(g, i) < p->to ? group_end(g, i) : p->to;
-        int n = wrap(g->column[i].group, span_width(l, i, end), line);
+    for (int i = p->from; i < p->to; i = grid_group_end(g, i)) {
+        int end = grid_group_end(g, i) < p->to ? grid_group_end(g, i) : p->to;
+        int n = wrap(l->group[i], span_width(l, i, end), line);
         lines = n > lines ? n : lines;
     }
     for (int row = 0; row < lines; row++) {
         pad(out, l->width[0], ' ');
-        for (int i = p->from; i < p->to; i = group_end(g, i)) {
-            int end = group_end(g, i) < p->to ? group_end(g, i) : p->to;
-            int span = span_width(l, i, end), n = wrap(g->column[i].group, span, line);
+        for (int i = p->from; i < p->to; i = grid_group_end(g, i)) {
+            int end = grid_group_end(g, i) < p->to ? grid_group_end(g, i) : p->to;
+            int span = span_width(l, i, end), n = wrap(l->group[i], span, line);
             int at = row - (lines - n);
             pad(out, l->gap, ' ');
             put_aligned(at < 0 ? text_of("") : line[at], span, end - i > 1 ? GRID_LEFT : GRID_RIGHT,
@@ -214,7 +221,7 @@ static int head_lines(const struct part *p)
     struct text line[HEAD_LINES];
     int lines = 0;
     for (int i = 0; i < p->to; i = part_next(p, i)) {
-        int n = wrap(p->l->g->column[i].head, p->l->width[i], line);
+        int n = wrap(p->l->head[i], p->l->width[i], line);
         lines = n > lines ? n : lines;
     }
     return lines;
@@ -226,7 +233,7 @@ static void put_heads(const struct part *p, struct buf *out)
     int lines = head_lines(p);
     for (int row = 0; row < lines; row++) {
         for (int i = 0; i < p->to; i = part_next(p, i)) {
-            int n = wrap(p->l->g->column[i].head, p->l->width[i], line), at = row - (lines - n);
+            int n = wrap(p->l->head[i], p->l->width[i], line), at = row - (lines - n);
             pad(out, i ? p->l->gap : 0, ' ');
             put_aligned(at < 0 ? text_of("") : line[at], p->l->width[i], p->l->g->column[i].align,
                         false, out);
@@ -254,7 +261,7 @@ static void put_rows(const struct part *p, bool colour, struct buf *out)
             size_t at = row * (size_t)g->n_columns + (size_t)i;
             pad(out, i ? p->l->gap : 0, ' ');
             put_aligned(text_buf(&p->l->shown[at]), p->l->width[i], g->column[i].align,
-                        colour && g->cell[at].bold, out);
+                        colour && g->cell[at].marks & GRID_BOLD, out);
         }
         end_line(out);
     }
@@ -275,26 +282,68 @@ static void put_parts(const struct layout *l, struct grid_look look, struct buf 
     } while (p.to < l->g->n_columns);
 }
 
+/* ---- what is laid out ---- */
+
+static void show_heads(struct layout *l)
+{
+    for (int i = 0; i < l->g->n_columns; i++) {
+        l->group[i] = visible_new(text_of(l->g->column[i].group_short)).s;
+        l->head[i] = visible_new(text_of(l->g->column[i].head_short)).s;
+    }
+}
+
+static int show_cells(struct layout *l, int cell_width)
+{
+    const struct grid *g = l->g;
+    int cut = 0;
+    for (int i = 0; i < g->n_columns; i++) {
+        unsigned marks = grid_marks_of(g, i);
+        for (size_t row = 0; row < grid_rows(g); row++) {
+            const struct cell *c = grid_at(g, row, i);
+            struct buf *shown = &l->shown[row * (size_t)g->n_columns + (size_t)i];
+            *shown = shown_new(c, cell_width, &cut);
+            put_marks(c->marks, marks, g->column[i].align, shown);
+            int w = visible_columns(text_buf(shown));
+            l->body[i] = w > l->body[i] ? w : l->body[i];
+        }
+    }
+    return cut;
+}
+
+static struct layout layout_new(const struct grid *g)
+{
+    size_t n = (size_t)g->n_columns;
+    return (struct layout){.g = g,
+                           .group = xcalloc(n, sizeof(char *)),
+                           .head = xcalloc(n, sizeof(char *)),
+                           .shown = xcalloc(g->n_cells + 1, sizeof(struct buf)),
+                           .body = xcalloc(n, sizeof(int)),
+                           .width = xcalloc(n, sizeof(int))};
+}
+
+static void layout_release(struct layout *l)
+{
+    for (int i = 0; i < l->g->n_columns; i++) {
+        free(l->group[i]);
+        free(l->head[i]);
+    }
+    for (size_t i = 0; i < l->g->n_cells; i++)
+        buf_release(&l->shown[i]);
+    free(l->group);
+    free(l->head);
+    free(l->shown);
+    free(l->body);
+    free(l->width);
+}
+
 int grid_put_text(const struct grid *g, struct grid_look look, struct buf *out)
 {
-    struct layout l = {.g = g};
-    int cut = 0;
-    assert(g->n_columns);
-    l.shown = xcalloc(g->n_cells + 1, sizeof *l.shown);
-    l.body = xcalloc((size_t)g->n_columns, sizeof *l.body);
-    l.width = xcalloc((size_t)g->n_columns, sizeof *l.width);
-    for (size_t i = 0; i < g->n_cells; i++) {
-        int *body = &l.body[i % (size_t)g->n_columns];
-        l.shown[i] = shown_new(&g->cell[i], look.cell_width, &cut);
-        int w = visible_columns(text_buf(&l.shown[i]));
-        *body = w > *body ? w : *body;
-    }
+    assert(g->n_columns && g->n_cells % (size_t)g->n_columns == 0);
+    struct layout l = layout_new(g);
+    show_heads(&l);
+    int cut = show_cells(&l, look.cell_width);
     choose_layout(&l, look.width);
     put_parts(&l, look, out);
-    for (size_t i = 0; i < g->n_cells; i++)
-        buf_release(&l.shown[i]);
-    free(l.shown);
-    free(l.body);
-    free(l.width);
+    layout_release(&l);
     return cut;
 }

@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "harness/base/mem.h"
 #include "harness/base/near.h"
+#include "reports/visible.h"
 
 #define REPORT(name) extern const struct report report_##name;
 #include "reports/reports.def"
@@ -32,43 +32,91 @@ const struct report *report_find(const char *name, struct err *e)
     return NULL;
 }
 
-/* ---- which experiment ---- */
+/* ---- building ---- */
 
-static int unknown_experiment(struct store *s, const char *wanted, struct err *e)
+/* Names that are given and are not in the database. */
+int report_check_names(const struct report *r, struct store *s, const struct report_request *q,
+                       struct err *e)
 {
-    struct stmt *q;
-    const char *names[64];
-    char hint[128];
-    int n = 0, rc;
-    if (stmt_open(store_db(s), "SELECT DISTINCT name FROM experiment ORDER BY plans DESC LIMIT 64",
-                  NULL, 0, &q, e))
+    int64_t experiment;
+    char *name;
+    if (!(r->takes & REPORT_EXPERIMENT))
+        return 0;
+    if (report_experiment(s, q->experiment, &experiment, &name, e))
         return -1;
-    while ((rc = stmt_step(q, e)) == 1)
-        names[n++] = stmt_str_dup(q, 0);
-    stmt_close(q);
-    if (!rc && wanted)
-        err_user(e, "%s has no experiment '%s'%s (kvlab status lists them)", db_path(store_db(s)),
-                 wanted, near_hint(hint, wanted, names, (size_t)n));
-    else if (!rc)
-        err_user(e, "%s holds no experiment yet; kvlab run makes one", db_path(store_db(s)));
-    while (n)
-        free((void *)names[--n]);
-    return -1;
+    free(name);
+    if (q->model && report_has_model(s, experiment, q->model, e))
+        return -1;
+    return q->baseline ? report_has_setting(s, experiment, q->baseline, e) : 0;
 }
 
-int report_experiment(struct store *s, const char *wanted, int64_t *id, char **name, struct err *e)
+int report_build(const struct report *r, struct store *s, const struct report_request *q,
+                 struct doc **out, struct err *e)
 {
-    struct stmt *q;
-    struct db_val v = val_str(wanted);
-    const char *sql = "SELECT id, name FROM experiment WHERE ?1 IS NULL OR name = ?1"
-                      " ORDER BY plans DESC LIMIT 1";
-    if (stmt_open(store_db(s), sql, &v, 1, &q, e))
+    if (report_check_names(r, s, q, e))
         return -1;
-    int rc = stmt_step(q, e);
-    if (rc == 1) {
-        *id = stmt_int(q, 0);
-        *name = stmt_str_dup(q, 1);
+    *out = doc_new(r->name);
+    if (r->build(s, q, *out, e)) {
+        doc_free(*out);
+        *out = NULL;
+        return -1;
     }
-    stmt_close(q);
-    return rc == 1 ? 0 : rc ? -1 : unknown_experiment(s, wanted, e);
+    doc_end(*out);
+    return 0;
+}
+
+/* ---- its command line ---- */
+
+const struct report_flag report_flags[] = {
+    {REPORT_EXPERIMENT, "--experiment", "NAME", "which experiment (the one planned last)"},
+    {REPORT_MODEL, "--model", "NAME", "only this model"},
+    {REPORT_BASELINE, "--baseline", "SETTING", "what settings are compared with (the full cache)"},
+    {REPORT_X, "--x", "FIELD", "what the x axis shows"},
+    {REPORT_Y, "--y", "FIELD", "what the y axis shows"},
+    {REPORT_SEED, "--seed", "N", "of the resampling (1)"},
+    {REPORT_RESAMPLES, "--resamples", "N", "how many resamples make an interval (1000)"},
+    {REPORT_LEVEL, "--level", "PERCENT", "of intervals (95)"},
+    {REPORT_MIX_PROTOCOLS, "--mix-protocols", NULL, "put several protocols into one table or plot"},
+    {REPORT_PLOT, "--plot", "DIR", "write the plots there: data, script, SVG, PDF and PNG"},
+    {0, NULL, NULL, NULL}};
+
+static void put_flag(const char *name, const char *value, const char *help, struct buf *out)
+{
+    int used = (int)strlen(name) + (value ? (int)strlen(value) + 1 : 0);
+    buf_printf(out, "  %s%s%s%*s  %s\n", name, value ? " " : "", value ? value : "",
+               used < 21 ? 21 - used : 0, "", help);
+}
+
+static void put_usage(const struct report *r, struct buf *out)
+{
+    buf_printf(out, "report %s", r->name);
+    for (int i = 0; i < REPORT_ARGS && r->args[i]; i++)
+        buf_printf(out, i < r->min_args ? " %s" : " [%s]", r->args[i]);
+    buf_str(out, " [--db PATH]");
+    for (const struct report_flag *f = report_flags; f->flag; f++)
+        if (r->takes & f->flag)
+            buf_printf(out, " [%s%s%s]", f->name, f->value ? " " : "", f->value ? f->value : "");
+    buf_str(out, " [--format FORM] [--grid NAME] [-o FILE]");
+}
+
+void report_put_help(const struct report *r, struct buf *out)
+{
+    struct buf usage;
+    buf_init(&usage);
+    put_usage(r, &usage);
+    visible_put_wrapped(usage.s, 92, 13, out);
+    buf_release(&usage);
+    buf_printf(out, "\n%s\n", r->summary);
+    if (r->help) {
+        buf_char(out, '\n');
+        visible_put_wrapped(r->help, 96, 0, out);
+    }
+    buf_char(out, '\n');
+    put_flag("--db", "PATH", "the database (kvlab.db)", out);
+    for (const struct report_flag *f = report_flags; f->flag; f++)
+        if (r->takes & f->flag)
+            put_flag(f->name, f->value, f->help, out);
+    put_flag("--format", "FORM", "text, markdown, csv, json, latex or html", out);
+    put_flag("--grid", "NAME", "csv: which of its tables", out);
+    put_flag("-o", "FILE", "write to FILE, whose ending tells the format", out);
 }

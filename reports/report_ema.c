@@ -4,38 +4,39 @@
 #include <string.h>
 
 #include "reports/ema_data.h"
-#include "reports/grid.h"
-#include "reports/visible.h"
+#include "reports/report.h"
 
-static int write_ema(struct store *s, const struct report_request *r, struct buf *out,
-                     struct err *e);
+static int build(struct store *s, const struct report_request *r, struct doc *d, struct err *e);
 
 const struct report report_ema = {
     .name = "ema",
     .summary = "external memory access: KV bytes read and held, by context length and class",
-    .write = write_ema,
+    .help =
+        "How much less than a full 16-bit cache the decode steps read (traffic) and the cache "
+        "holds (footprint), as it is, without metadata, of the packed layers alone, and composed "
+        "for 32 layers of which 2 stay full; then bytes a step, and the shares of the classes.",
+    .takes = REPORT_EXPERIMENT | REPORT_MODEL,
+    .build = build,
 };
 
 /* ---- cells ---- */
 
 static void add_percent(struct grid *g, double share)
 {
-    if (isnan(share))
-        grid_cell(g, text_of("-"));
-    else
-        grid_printf(g, "%.2f", 100 * share);
+    grid_number(g, 100 * share, 2);
 }
 
 /* Three digits: 812, 4.38 k, 57.3 M. */
 static void add_bytes(struct grid *g, double x)
 {
     static const char *const unit[] = {"", " k", " M", " G", " T"};
+    double shown = x;
     int u = 0;
-    while (u < 4 && x >= 999.5) {
-        x /= 1000;
+    while (u < 4 && shown >= 999.5) {
+        shown /= 1000;
         u++;
     }
-    grid_printf(g, "%.*f%s", !u || x >= 99.95 ? 0 : x >= 9.995 ? 1 : 2, x, unit[u]);
+    grid_value(g, x, "%.*f%s", !u || shown >= 99.95 ? 0 : shown >= 9.995 ? 1 : 2, shown, unit[u]);
 }
 
 /* Tokens with thousands apart. */
@@ -43,9 +44,9 @@ static void add_tokens(struct grid *g, double x)
 {
     long n = lround(x);
     if (n < 1000)
-        grid_printf(g, "%ld", n);
+        grid_value(g, x, "%ld", n);
     else
-        grid_printf(g, "%ld,%03ld", n / 1000, n % 1000);
+        grid_value(g, x, "%ld,%03ld", n / 1000, n % 1000);
 }
 
 static double context_of(const struct ema_bin *b)
@@ -56,7 +57,7 @@ static double context_of(const struct ema_bin *b)
 /* ---- blocks: a grid each, a line a setting and length ---- */
 
 struct block {
-    const char *title;
+    const char *name, *title;
     void (*columns)(struct grid *g, const struct ema_table *t);
     void (*cells)(struct grid *g, const struct ema_table *t, const struct ema_bin *b);
     bool packed_only; // settings that have class rows alone are left out
@@ -77,7 +78,7 @@ static void reduction_columns(struct grid *g, const struct ema_table *t)
 static void reduction_cells(struct grid *g, const struct ema_table *t, const struct ema_bin *b)
 {
     (void)t;
-    grid_printf(g, "%d", b->items);
+    grid_number(g, b->items, 0);
     for (int v = 0; v < EMA_VIEWS; v++)
         add_percent(g, ema_less(&b->read, (enum ema_view)v));
     for (int v = 0; v < EMA_VIEWS; v++)
@@ -141,7 +142,7 @@ static void class_shares(struct grid *g, const struct ema_table *t, const struct
 {
     for (int c = 0; c < EMA_CACHE_CLASSES; c++)
         if (has_class(t, c))
-            grid_printf(g, "%.1f", 100 * b->of[c] / ema_sum(b));
+            grid_number(g, 100 * b->of[c] / ema_sum(b), 1);
 }
 
 static void class_bytes(struct grid *g, const struct ema_table *t, const struct ema_bytes *b,
@@ -173,12 +174,12 @@ static void held_bytes(struct grid *g, const struct ema_table *t, const struct e
 }
 
 static const struct block blocks[] = {
-    {"Less than a full 16-bit cache, in %", reduction_columns, reduction_cells, false},
-    {"Bytes", bytes_columns, bytes_cells, false},
-    {"What a step reads, by class, in %", class_columns, read_shares, true},
-    {"What a step reads, by class, in bytes", class_columns, read_bytes, true},
-    {"What is held at the end, by class, in %", class_columns, held_shares, true},
-    {"What is held at the end, by class, in bytes", class_columns, held_bytes, true},
+    {"less", "Less than a full 16-bit cache, in %", reduction_columns, reduction_cells, false},
+    {"bytes", "Bytes", bytes_columns, bytes_cells, false},
+    {"read_shares", "What a step reads, by class, in %", class_columns, read_shares, true},
+    {"read_bytes", "What a step reads, by class, in bytes", class_columns, read_bytes, true},
+    {"held_shares", "What is held at the end, by class, in %", class_columns, held_shares, true},
+    {"held_bytes", "What is held at the end, by class, in bytes", class_columns, held_bytes, true},
 };
 
 /* Nothing but rows in one piece: a table by class would say nothing. */
@@ -190,58 +191,53 @@ static bool is_plain(const struct ema_row *r)
     return true;
 }
 
-/* A setting's name stands at its first length; in Markdown, whose rows may be sorted, at each. */
+/* A setting's name stands at its first length, where rows cannot be sorted. */
 static int add_lines(struct grid *g, const struct block *k, const struct ema_table *t,
-                     const struct ema_row *r, bool text)
+                     const struct ema_row *r)
 {
     int n = 0;
     for (int i = 0; i < EMA_BINS; i++) {
         if (!r->bin[i].items)
             continue;
-        grid_cell(g, text_of(n++ && text ? "" : r->name));
+        grid_cell(g, text_of(r->name));
+        if (n++)
+            grid_repeated(g);
         add_tokens(g, context_of(&r->bin[i]));
         k->cells(g, t, &r->bin[i]);
     }
     return n;
 }
 
-static void put_block(const struct block *k, const struct ema_table *t,
-                      const struct report_request *r, struct buf *out)
+static bool has_lines(const struct block *k, const struct ema_row *r)
 {
-    bool text = r->format == REPORT_TEXT;
-    struct grid *g = grid_new();
+    bool any = false;
+    for (int i = 0; i < EMA_BINS; i++)
+        any |= r->bin[i].items > 0;
+    return any && !(k->packed_only && is_plain(r));
+}
+
+static void add_block(const struct block *k, const struct ema_table *t, struct doc *d)
+{
+    struct grid *g = NULL;
     int lines = 0;
-    grid_column(g, "", "setting", GRID_LEFT);
-    grid_column(g, "", "context", GRID_RIGHT);
-    k->columns(g, t);
-    for (int i = 0; i < t->n_rows; i++)
-        if (!k->packed_only || !is_plain(&t->row[i])) {
-            if (lines > 1)
-                grid_rule(g);
-            lines = add_lines(g, k, t, &t->row[i], text);
+    for (int i = 0; i < t->n_rows; i++) {
+        if (!has_lines(k, &t->row[i]))
+            continue;
+        if (!g) {
+            g = doc_grid(d, DOC_SHOWN, k->name, k->title);
+            grid_column(g, "", "setting", GRID_LEFT);
+            grid_column(g, "", "context", GRID_RIGHT);
+            k->columns(g, t);
         }
-    if (lines) {
-        buf_printf(out, text ? "%s\n\n" : "#### %s\n\n", k->title);
-        if (text)
-            grid_put_text(g, (struct grid_look){.width = r->width, .colour = r->colour}, out);
-        else
-            grid_put_markdown(g, out);
-        buf_char(out, '\n');
+        if (lines > 1)
+            grid_rule(g);
+        lines = add_lines(g, k, t, &t->row[i]);
     }
-    grid_free(g);
 }
 
 /* ---- notes ---- */
 
-static void put_note(const char *note, const struct report_request *r, struct buf *out)
-{
-    if (r->format == REPORT_TEXT)
-        visible_put_wrapped(note, r->width, 2, out);
-    else
-        buf_printf(out, "- %s\n", note);
-}
-
-static void put_notes(const struct ema_data *d, const struct report_request *r, struct buf *out)
+static void add_notes(const struct ema_data *x, struct doc *d)
 {
     static const char *const notes[] = {
         "KV traffic: bytes of the cache that the decode steps read, KV footprint: that it holds at "
@@ -254,27 +250,24 @@ static void put_notes(const struct ema_data *d, const struct report_request *r, 
         "2 of 32 dense: composed, not measured: packed layers as 30 of a model's 32, the other 2 "
         "full.",
     };
-    char left_out[128];
     for (size_t i = 0; i < sizeof notes / sizeof *notes; i++)
-        put_note(notes[i], r, out);
-    snprintf(left_out, sizeof left_out,
-             "%d finished item%s left out: without a decode step, or without bytes by class.",
-             d->left_out, d->left_out == 1 ? "" : "s");
-    if (d->left_out)
-        put_note(left_out, r, out);
+        doc_note(d, "%s", notes[i]);
+    if (x->left_out)
+        doc_note(d,
+                 "%d finished item%s left out: without a decode step, or without bytes by class.",
+                 x->left_out, x->left_out == 1 ? "" : "s");
 }
 
-static void put_table(const struct ema_data *d, const struct ema_table *t,
-                      const struct report_request *r, struct buf *out)
+static void add_table(const struct ema_data *x, const struct ema_table *t, struct doc *d)
 {
-    buf_printf(out, "%s%s: %s%s%s, %d setting%s\n\n", r->format == REPORT_TEXT ? "" : "### ",
-               d->name, t->model_name, *t->protocol_name ? ", protocol " : "", t->protocol_name,
-               t->n_rows, t->n_rows == 1 ? "" : "s");
+    doc_heading(d, "%s: %s%s%s, %d setting%s", x->name, t->model_name,
+                *t->protocol_name ? ", protocol " : "", t->protocol_name, t->n_rows,
+                t->n_rows == 1 ? "" : "s");
     for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++)
-        put_block(&blocks[i], t, r, out);
+        add_block(&blocks[i], t, d);
 }
 
-/* ---- CSV: one line a setting and length, everything in it ---- */
+/* ---- data: one line a setting and length, everything in it ---- */
 
 static const char *const csv_heads[] = {"model",
                                         "protocol",
@@ -296,14 +289,6 @@ static const char *const csv_heads[] = {"model",
                                         "held_less_without_metadata",
                                         "held_less_packed_layers",
                                         "held_less_2_of_32_dense"};
-
-static void add_number(struct grid *g, double x)
-{
-    if (isnan(x))
-        grid_cell(g, text_of(""));
-    else
-        grid_printf(g, "%.4f", x);
-}
 
 static void csv_columns(struct grid *g)
 {
@@ -332,45 +317,40 @@ static void csv_line(struct grid *g, const struct ema_table *t, const struct ema
     grid_cell(g, text_of(t->protocol_name));
     grid_cell(g, text_of(r->name));
     grid_cell(g, text_of(r->method));
-    add_number(g, context_of(b));
-    grid_printf(g, "%d", b->items);
-    grid_printf(g, "%.0f", b->steps);
+    grid_number(g, context_of(b), 4);
+    grid_number(g, b->items, 0);
+    grid_number(g, b->steps, 0);
     for (size_t i = 0; i < sizeof number / sizeof *number; i++)
-        add_number(g, number[i]);
+        grid_number(g, number[i], 4);
     for (int i = 0; i < 2; i++)
         for (int v = 0; v < EMA_VIEWS; v++)
-            add_number(g, 100 * ema_less(kind[i].bytes, (enum ema_view)v));
+            grid_number(g, 100 * ema_less(kind[i].bytes, (enum ema_view)v), 4);
     for (size_t i = 0; i < sizeof kind / sizeof *kind; i++)
         for (int c = 0; c < EMA_CLASSES; c++)
-            add_number(g, kind[i].bytes->of[c] / kind[i].n);
+            grid_number(g, kind[i].bytes->of[c] / kind[i].n, 4);
 }
 
-static void put_csv(const struct ema_data *d, struct buf *out)
+static void fill_data(const struct ema_data *d, struct grid *g)
 {
-    struct grid *g = grid_new();
     csv_columns(g);
     for (int i = 0; i < d->n_tables; i++)
         for (int k = 0; k < d->table[i].n_rows; k++)
             for (int b = 0; b < EMA_BINS; b++)
                 if (d->table[i].row[k].bin[b].items)
                     csv_line(g, &d->table[i], &d->table[i].row[k], &d->table[i].row[k].bin[b]);
-    grid_put_csv(g, out);
-    grid_free(g);
 }
 
-static int write_ema(struct store *s, const struct report_request *r, struct buf *out,
-                     struct err *e)
+static int build(struct store *s, const struct report_request *r, struct doc *d, struct err *e)
 {
-    struct ema_data d;
-    if (ema_data_load(&d, s, r, e))
+    struct ema_data x;
+    if (ema_data_load(&x, s, r, e))
         return -1;
-    if (r->format == REPORT_CSV) {
-        put_csv(&d, out);
-    } else {
-        for (int i = 0; i < d.n_tables; i++)
-            put_table(&d, &d.table[i], r, out);
-        put_notes(&d, r, out);
-    }
-    ema_data_release(&d);
+    doc_title(d, "KV bytes read and held in experiment %s", x.name);
+    doc_field(d, "experiment", x.name);
+    for (int i = 0; i < x.n_tables; i++)
+        add_table(&x, &x.table[i], d);
+    add_notes(&x, d);
+    fill_data(&x, doc_grid(d, DOC_DATA, "traffic", NULL));
+    ema_data_release(&x);
     return 0;
 }

@@ -1,20 +1,38 @@
-/* The paper's table: a row a setting, a column a task, then the mean and what it costs. */
+/* The paper's table: a row a setting, a column a task, then the averages and what it costs. */
 #include <math.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-#include "reports/grid.h"
+#include "harness/base/mem.h"
+#include "reports/compared.h"
+#include "reports/report.h"
 #include "reports/table_csv.h"
 #include "reports/table_data.h"
-#include "reports/visible.h"
+#include "reports/table_notes.h"
 
-static int write_table(struct store *s, const struct report_request *r, struct buf *out,
-                       struct err *e);
+static int build(struct store *s, const struct report_request *r, struct doc *d, struct err *e);
 
 const struct report report_table = {
     .name = "table",
-    .summary = "scores of every setting by task, with the mean, KV bytes and speed",
-    .write = write_table,
+    .summary = "scores of every setting by task, with averages, KV bytes and speed",
+    .help =
+        "Rows are settings in the configuration's order, the full cache first; columns are tasks "
+        "by category, the mean of the tasks and that of the categories, KV bytes held and read as "
+        "shares of a full f16 cache, and decoded tokens a second. The best compressed setting of a "
+        "column is bold; a dagger stands where the interval of the difference to the baseline, "
+        "paired by item, excludes 0. A block for each model and protocol. CSV and JSON: results "
+        "(wide) and cells (tidy: a row a setting and task or average, with intervals, "
+        "differences, p, items won and lost).",
+    .takes = REPORT_EXPERIMENT | REPORT_MODEL | REPORT_BASELINE | REPORT_RESAMPLING |
+             REPORT_MIX_PROTOCOLS,
+    .build = build,
+};
+
+/* A table beside what is said of it. Columns as in compared.h. */
+struct shown {
+    const struct table *t;
+    const struct scores_table *scores;
+    const struct comparison *c;
 };
 
 /* ---- columns ---- */
@@ -30,23 +48,33 @@ static size_t common_prefix(const struct table *t)
     return t->n_tasks > 1 ? n : 0;
 }
 
-/* Columns of a text table are narrow. */
-static const char *category_head(const char *category, bool text)
+static void add_task_column(struct grid *g, const struct table_task *t, size_t cut)
 {
-    return text && !strcmp(category, "summarization") ? "summary" : category;
+    const bool long_ = !strcmp(t->category, "summarization");
+    grid_column(g, t->category, t->name, GRID_RIGHT);
+    grid_short(g, long_ ? "summary" : t->category, t->name + cut);
 }
 
-static void add_columns(struct grid *g, const struct table *t, bool text)
+static void add_average_column(struct grid *g, const struct shown *s, int column)
 {
-    char mean[64];
-    size_t cut = text ? common_prefix(t) : 0;
-    snprintf(mean, sizeof mean, "mean of %d task%s", t->n_tasks, t->n_tasks == 1 ? "" : "s");
+    struct buf b;
+    buf_init(&b);
+    compared_put_average(s->c, column, &b);
+    grid_column(g, "", b.s, GRID_RIGHT);
+    buf_release(&b);
+}
+
+static void add_columns(struct grid *g, const struct shown *s)
+{
+    size_t cut = common_prefix(s->t);
     grid_column(g, "", "setting", GRID_LEFT);
-    if (table_has_weights(t))
+    if (table_has_weights(s->t))
         grid_column(g, "", "weights", GRID_LEFT);
-    for (int i = 0; i < t->n_tasks; i++)
-        grid_column(g, category_head(t->task[i].category, text), t->task[i].name + cut, GRID_RIGHT);
-    grid_column(g, "", mean, GRID_RIGHT);
+    for (int i = 0; i < s->t->n_tasks; i++)
+        add_task_column(g, &s->t->task[i], cut);
+    add_average_column(g, s, COMPARED_TASKS);
+    if (compared_has_categories(s->c))
+        add_average_column(g, s, COMPARED_CATEGORIES);
     grid_column(g, "", "KV %", GRID_RIGHT);
     grid_column(g, "", "read %", GRID_RIGHT);
     grid_column(g, "", "tok/s", GRID_RIGHT);
@@ -54,39 +82,14 @@ static void add_columns(struct grid *g, const struct table *t, bool text)
 
 /* ---- cells ---- */
 
-/* The mark's place is kept in the other rows, so that the points stand below each other. */
-static const char *mark(bool marked, bool room)
-{
-    return marked ? "*" : room ? " " : "";
-}
-
-static void add_number(struct grid *g, double x)
-{
-    if (isnan(x))
-        grid_cell(g, text_of("-"));
-    else
-        grid_printf(g, "%.1f", x);
-}
-
-static bool column_marked(const struct table *t, int task)
-{
-    bool any = false;
-    for (int i = 0; i < t->n_rows; i++)
-        any |= table_cell_partial(&t->row[i].cell[task], &t->task[task]);
-    return any;
-}
-
-/* The best of the compressed settings, when there are several to choose from; task -1: the mean. */
-static double best_of(const struct table *t, int task)
+/* The best of the compressed settings, when there are several to choose from. */
+static double best_of(const struct shown *s, int column)
 {
     double best = -1;
     int n = 0;
-    for (int i = 0; i < t->n_rows; i++) {
-        const struct table_row *r = &t->row[i];
-        double x = task < 0          ? table_row_mean(t, r).mean
-                   : r->cell[task].n ? r->cell[task].score
-                                     : NAN;
-        if (table_row_is_reference(r) || isnan(x))
+    for (int i = 0; i < s->t->n_rows; i++) {
+        double x = compared_at(s->c, i, column)->score.mean;
+        if (table_row_is_reference(&s->t->row[i]) || isnan(x))
             continue;
         best = x > best ? x : best;
         n++;
@@ -94,257 +97,201 @@ static double best_of(const struct table *t, int task)
     return n > 1 ? best : INFINITY;
 }
 
-static void add_score(struct grid *g, const struct table *t, int row, int task)
+static bool is_partial(const struct shown *s, int row, int column)
 {
-    const struct table_cell *c = &t->row[row].cell[task];
-    const char *m = mark(table_cell_partial(c, &t->task[task]), column_marked(t, task));
-    if (!c->n)
-        grid_printf(g, "-%s", m);
-    else
-        grid_printf(g, "%.1f%s", c->score, m);
-    if (c->n && !table_row_is_reference(&t->row[row]) && c->score == best_of(t, task))
-        grid_bold(g);
-}
-
-static bool any_partial(const struct table *t)
-{
+    const struct table_cell *cell = s->t->row[row].cell;
     bool any = false;
-    for (int i = 0; i < t->n_rows; i++)
-        any |= table_row_mean(t, &t->row[i]).partial;
+    if (column >= 0)
+        return table_cell_partial(&cell[column], &s->t->task[column]);
+    for (int k = 0; k < s->t->n_tasks; k++)
+        any |= table_cell_partial(&cell[k], &s->t->task[k]);
     return any;
 }
 
-static void add_mean(struct grid *g, const struct table *t, int row)
+static void mark_cell(struct grid *g, const struct shown *s, int row, int column)
 {
-    struct table_mean m = table_row_mean(t, &t->row[row]);
-    const char *marked = mark(m.partial, any_partial(t));
-    if (isnan(m.mean))
-        grid_printf(g, "-%s", marked);
-    else if (isnan(m.stderr_))
-        grid_printf(g, "%.1f%s", m.mean, marked);
-    else
-        grid_printf(g, "%.1f ±%.1f%s", m.mean, m.stderr_, marked);
-    if (!table_row_is_reference(&t->row[row]) && m.mean == best_of(t, -1))
+    const struct comparison_cell *c = compared_at(s->c, row, column);
+    if (is_partial(s, row, column))
+        grid_mark(g, GRID_STAR);
+    if (comparison_is_shown(&c->difference))
+        grid_mark(g, GRID_DAGGER);
+    if (!table_row_is_reference(&s->t->row[row]) && c->score.mean == best_of(s, column))
         grid_bold(g);
 }
 
-static void add_row(struct grid *g, const struct table *t, int row)
+static void add_average(struct grid *g, const struct shown *s, int row, int column)
 {
-    const struct table_row *r = &t->row[row];
-    grid_cell(g, text_of(r->name));
-    if (table_has_weights(t))
-        grid_cell(g, text_of(*r->weights ? r->weights : "as stored"));
-    for (int i = 0; i < t->n_tasks; i++)
-        add_score(g, t, row, i);
-    add_mean(g, t, row);
-    add_number(g, 100 * r->kv_ratio);
-    add_number(g, 100 * r->read_ratio);
-    add_number(g, r->decode_tps);
+    const struct comparison_mean *m = &compared_at(s->c, row, column)->score;
+    if (isnan(m->stderr_))
+        grid_number(g, m->mean, 1);
+    else
+        grid_value(g, m->mean, "%.1f ±%.1f", m->mean, m->stderr_);
+    mark_cell(g, s, row, column);
 }
 
-static void add_items(struct grid *g, const struct table *t)
+static void add_row(struct grid *g, const struct shown *s, int row)
 {
+    const struct table_row *r = &s->t->row[row];
+    grid_cell(g, text_of(s->scores->row[row].name));
+    if (table_has_weights(s->t))
+        grid_cell(g, text_of(*r->weights ? r->weights : "as stored"));
+    for (int k = 0; k < s->t->n_tasks; k++) {
+        grid_number(g, compared_at(s->c, row, k)->score.mean, 1);
+        mark_cell(g, s, row, k);
+    }
+    add_average(g, s, row, COMPARED_TASKS);
+    if (compared_has_categories(s->c))
+        add_average(g, s, row, COMPARED_CATEGORIES);
+    grid_number(g, 100 * r->kv_ratio, 1);
+    grid_number(g, 100 * r->read_ratio, 1);
+    grid_number(g, r->decode_tps, 1);
+}
+
+static void add_items(struct grid *g, const struct shown *s)
+{
+    int blanks = compared_has_categories(s->c) ? 5 : 4;
     grid_rule(g);
     grid_cell(g, text_of("items"));
-    if (table_has_weights(t))
-        grid_cell(g, text_of(""));
-    for (int i = 0; i < t->n_tasks; i++)
-        grid_printf(g, "%d%s", t->task[i].items, mark(false, column_marked(t, i)));
-    for (int i = 0; i < 4; i++)
-        grid_cell(g, text_of(""));
+    if (table_has_weights(s->t))
+        grid_blank(g);
+    for (int i = 0; i < s->t->n_tasks; i++)
+        grid_number(g, s->t->task[i].items, 0);
+    for (int i = 0; i < blanks; i++)
+        grid_blank(g);
 }
 
-/* ---- notes ---- */
+/* ---- a block for each variant, what they share below the last ---- */
 
-enum { MAX_NOTED = 8 };
-
-static void note_cell(struct buf *b, const char *setting, const struct table_task *t,
-                      const struct table_cell *c)
+static void put_variant(const struct table_data *d, const struct table *t, struct buf *b)
 {
-    buf_printf(b, "%s %s %d of %d (", setting, t->name, c->n,
-               c->planned > t->items ? c->planned : t->items);
-    const char *comma = "";
-    const struct {
-        int n;
-        const char *what;
-    } why[] = {{c->failed, "failed"},
-               {c->left, "left"},
-               {c->done - c->n, "without a score"},
-               {t->items - c->planned, "not planned"}};
-    for (size_t i = 0; i < sizeof why / sizeof *why; i++)
-        if (why[i].n > 0) {
-            buf_printf(b, "%s%d %s", comma, why[i].n, why[i].what);
-            comma = ", ";
-        }
-    buf_char(b, ')');
-}
-
-/* Which items are missing where: nothing is averaged silently. */
-static int missing_note(const struct table *t, struct buf *b)
-{
-    int n = 0;
-    for (int i = 0; i < t->n_rows; i++)
-        for (int k = 0; k < t->n_tasks; k++) {
-            if (!table_cell_partial(&t->row[i].cell[k], &t->task[k]))
-                continue;
-            if (n++ >= MAX_NOTED)
-                continue;
-            buf_str(b, n > 1 ? "; " : "* of fewer items, so not comparable: ");
-            note_cell(b, t->row[i].name, &t->task[k], &t->row[i].cell[k]);
-        }
-    if (n > MAX_NOTED)
-        buf_printf(b, "; and %d more cells", n - MAX_NOTED);
-    if (n)
-        buf_str(b, ". kvlab status says why.");
-    return n;
-}
-
-/* Words for the rows of all tables; "" none has one yet. */
-static const char *basis_words(const struct table_data *d)
-{
-    const char *basis = "";
-    for (int i = 0; i < d->n_tables; i++)
-        for (int k = 0; k < d->table[i].n_rows; k++) {
-            const char *other = d->table[i].row[k].kv_basis;
-            if (*other && *basis && strcmp(basis, other))
-                return "partly counted from the packed records, partly as held in memory";
-            basis = *other ? other : basis;
-        }
-    return !strcmp(basis, "counted") ? "counted from the packed records"
-           : !strcmp(basis, "held")  ? "as held in memory"
-           : *basis                  ? "partly counted from the packed records, partly as held"
-                                     : "not recorded";
-}
-
-static bool has_stderr(const struct table_data *d)
-{
-    for (int i = 0; i < d->n_tables; i++)
-        for (int k = 0; k < d->table[i].n_rows; k++)
-            if (!isnan(table_row_mean(&d->table[i], &d->table[i].row[k]).stderr_))
-                return true;
-    return false;
-}
-
-/* How notes are written. */
-struct noting {
-    bool markdown;
-    int width;
-    struct buf *out;
-};
-
-static void put_note(const struct noting *w, const char *note)
-{
-    if (w->markdown)
-        buf_printf(w->out, "- %s%s\n", *note == '*' ? "\\" : "", note);
-    else
-        visible_put_wrapped(note, w->width, 2, w->out);
-}
-
-/* What the numbers are. */
-static void put_meanings(const struct table_data *d, const struct noting *w)
-{
-    struct buf b;
-    buf_init(&b);
-    buf_printf(&b, "Scores 0-100, the mean over the items.%s",
-               has_stderr(d) ? " ±: standard error of the mean of tasks, by the chance of items; "
-                               "it is not that of a difference between rows, which share items."
-                             : "");
-    put_note(w, b.s);
-    buf_reset(&b);
-    buf_printf(
-        &b,
-        "KV %%: bytes of the cache a token at the end, %s, as a share of a full f16 cache. "
-        "read %%: bytes of it read by a decode step, as a share of the same. tok/s: decoding. "
-        "All three over all finished items.",
-        basis_words(d));
-    put_note(w, b.s);
-    if (table_data_has_weights(d))
-        put_note(w, "weights: bits and group of the layers' matrices, packed by rounding to "
-                    "nearest; embedding, head and norms are as stored.");
-    buf_release(&b);
-}
-
-static void put_missing(const struct table *t, const struct noting *w)
-{
-    struct buf b;
-    buf_init(&b);
-    if (missing_note(t, &b))
-        put_note(w, b.s);
-    buf_release(&b);
-}
-
-/* What else to know of this database. */
-static void put_remarks(const struct table_data *d, const struct noting *w)
-{
-    struct buf b;
-    buf_init(&b);
-    if (d->builds > 1)
-        put_note(w, "The items were computed by several builds or machines, see table build.");
-    if (d->mixed_scores)
-        put_note(w, "Some cells mix versions of a metric, see metric_version in view result.");
-    if (*d->others) {
-        buf_printf(&b, "Other experiments here: %s (--experiment NAME).", d->others);
-        put_note(w, b.s);
-    }
-    buf_release(&b);
-}
-
-/* ---- text and Markdown: a block for each variant, what they share below the last ---- */
-
-static void put_title(const struct table_data *d, const struct table *t, const struct noting *w)
-{
-    buf_printf(w->out, "%s%s: %s%s%s", w->markdown ? "### " : "", d->name, t->model_name,
-               *t->protocol_name ? ", protocol " : "", t->protocol_name);
+    buf_printf(b, "%s: %s%s%s", d->name, t->model_name, *t->protocol_name ? ", protocol " : "",
+               t->protocol_name);
     for (int i = 0; i < d->n_differing; i++)
-        buf_printf(w->out, ", %s=%s", d->differing[i], t->differs[i]);
-    buf_printf(w->out, ", %d setting%s\n\n", t->n_rows, t->n_rows == 1 ? "" : "s");
+        buf_printf(b, ", %s=%s", d->differing[i], t->differs[i]);
 }
 
-static void put_table(const struct table_data *d, const struct table *t,
-                      const struct report_request *r, const struct noting *w)
+static void add_heading(const struct table_data *d, const struct table *t, bool mixed,
+                        struct doc *doc)
 {
-    struct grid *g = grid_new();
-    add_columns(g, t, !w->markdown);
-    for (int i = 0; i < t->n_rows; i++)
-        add_row(g, t, i);
-    add_items(g, t);
-    put_title(d, t, w);
-    if (w->markdown)
-        grid_put_markdown(g, w->out);
+    struct buf b;
+    buf_init(&b);
+    if (mixed)
+        buf_printf(&b, "%s: %s, protocols mixed", d->name, t->model_name);
     else
-        grid_put_text(g, (struct grid_look){.width = r->width, .colour = r->colour}, w->out);
-    buf_char(w->out, '\n');
-    grid_free(g);
+        put_variant(d, t, &b);
+    doc_heading(doc, "%s, %d setting%s", b.s, t->n_rows, t->n_rows == 1 ? "" : "s");
+    buf_release(&b);
 }
 
-static void put_blocks(const struct table_data *d, const struct report_request *r, struct buf *out)
+static void add_comparison_notes(const struct shown *s, struct doc *doc)
 {
-    const struct noting w = {r->format == REPORT_MARKDOWN, r->width, out};
-    for (int i = 0; i < d->n_tables; i++) {
-        size_t before;
-        put_table(d, &d->table[i], r, &w);
-        before = out->n;
-        if (d->n_tables > 1)
-            put_missing(&d->table[i], &w);
-        if (out->n > before)
-            buf_char(out, '\n');
+    int baseline = s->c->options.baseline;
+    if (baseline < 0) {
+        doc_note(doc, "No setting here is the full cache, so nothing is compared: --baseline "
+                      "SETTING names another.");
+        return;
     }
-    put_meanings(d, &w);
-    if (d->n_tables == 1)
-        put_missing(&d->table[0], &w);
-    put_remarks(d, &w);
+    compared_notes(doc, s->c, s->scores->row[baseline].name);
+    compared_smallest_note(doc, s->scores, s->c);
 }
 
-static int write_table(struct store *s, const struct report_request *r, struct buf *out,
-                       struct err *e)
+static void add_table(const struct table_data *d, const struct shown *s, bool mixed,
+                      struct doc *doc)
+{
+    add_heading(d, s->t, mixed, doc);
+    struct grid *g = doc_grid(doc, DOC_SHOWN, "table", NULL);
+    add_columns(g, s);
+    for (int i = 0; i < s->t->n_rows; i++)
+        add_row(g, s, i);
+    add_items(g, s);
+    table_note_missing(s->t, doc);
+    add_comparison_notes(s, doc);
+    doc_notes_end(doc);
+}
+
+/* ---- tidy data ---- */
+
+static void add_cell_columns(struct grid *g, const struct table_data *d)
+{
+    grid_column(g, "", "model", GRID_LEFT);
+    grid_column(g, "", "protocol", GRID_LEFT);
+    for (int i = 0; i < d->n_differing; i++)
+        grid_column(g, "", d->differing[i], GRID_LEFT);
+    grid_column(g, "", "setting", GRID_LEFT);
+    grid_column(g, "", "run", GRID_RIGHT);
+    grid_column(g, "", "baseline", GRID_LEFT);
+    compared_columns(g);
+}
+
+static void add_cell(struct grid *g, const struct table_data *d, const struct shown *s, int row,
+                     int column)
+{
+    int baseline = s->c->options.baseline;
+    grid_cell(g, text_of(s->t->model_name));
+    grid_cell(g, text_of(s->t->protocol_name));
+    for (int i = 0; i < d->n_differing; i++)
+        grid_cell(g, text_of(s->t->differs[i]));
+    grid_cell(g, text_of(s->scores->row[row].name));
+    grid_value(g, (double)s->t->row[row].run, "%lld", (long long)s->t->row[row].run);
+    grid_cell(g, text_of(baseline < 0 ? "" : s->scores->row[baseline].name));
+    compared_numbers(g, s->scores, s->c, row, column);
+}
+
+static void add_cells(struct grid *g, const struct table_data *d, const struct shown *s)
+{
+    for (int i = 0; i < s->t->n_rows; i++) {
+        for (int k = 0; k < s->t->n_tasks; k++)
+            add_cell(g, d, s, i, k);
+        add_cell(g, d, s, i, COMPARED_TASKS);
+        if (compared_has_categories(s->c))
+            add_cell(g, d, s, i, COMPARED_CATEGORIES);
+    }
+}
+
+/* ---- all of it ---- */
+
+static struct shown shown_at(const struct table_data *d, const struct comparison *c, int i)
+{
+    return (struct shown){&d->table[i], &d->scores.table[i], &c[i]};
+}
+
+static void add_all(const struct table_data *d, const struct comparison *c, bool mixed,
+                    struct doc *doc)
+{
+    for (int i = 0; i < d->n_tables; i++) {
+        const struct shown s = shown_at(d, c, i);
+        add_table(d, &s, mixed, doc);
+    }
+    table_note_meanings(d, doc);
+    table_note_remarks(d, doc);
+    struct grid *wide = doc_grid(doc, DOC_DATA, "results", NULL);
+    table_csv_fill(d, wide);
+    doc_main(doc, wide);
+    struct grid *cells = doc_grid(doc, DOC_DATA, "cells", NULL);
+    add_cell_columns(cells, d);
+    for (int i = 0; i < d->n_tables; i++) {
+        const struct shown s = shown_at(d, c, i);
+        add_cells(cells, d, &s);
+    }
+}
+
+static int build(struct store *s, const struct report_request *r, struct doc *doc, struct err *e)
 {
     struct table_data d;
     if (table_data_load(&d, s, r, e))
         return -1;
-    if (r->format == REPORT_CSV)
-        table_csv_put(&d, out);
-    else
-        put_blocks(&d, r, out);
+    struct comparison *c = xcalloc((size_t)d.n_tables + 1, sizeof *c);
+    for (int i = 0; i < d.n_tables; i++) {
+        const struct comparison_options o =
+            compared_options(r, compared_baseline(&d.scores.table[i], r));
+        comparison_init(&c[i], &d.scores.table[i], &o);
+    }
+    doc_title(doc, "Scores of experiment %s", d.name);
+    doc_field(doc, "experiment", d.name);
+    add_all(&d, c, r->mix_protocols, doc);
+    for (int i = 0; i < d.n_tables; i++)
+        comparison_release(&c[i]);
+    free(c);
     table_data_release(&d);
     return 0;
 }

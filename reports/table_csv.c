@@ -69,14 +69,11 @@ static void add_csv_numbers(struct grid *g, const struct table *t, const struct 
         sum.n += c->n, sum.planned += c->planned, sum.failed += c->failed, sum.left += c->left;
     }
     for (size_t i = 0; i < sizeof number / sizeof *number; i++)
-        if (isnan(number[i]))
-            grid_cell(g, text_of(""));
-        else
-            grid_printf(g, "%.4f", number[i]);
-    grid_printf(g, "%d", sum.planned);
-    grid_printf(g, "%d", sum.n);
-    grid_printf(g, "%d", sum.failed);
-    grid_printf(g, "%d", sum.left);
+        grid_number(g, number[i], 4);
+    grid_number(g, sum.planned, 0);
+    grid_number(g, sum.n, 0);
+    grid_number(g, sum.failed, 0);
+    grid_number(g, sum.left, 0);
 }
 
 static void add_csv_row(struct grid *g, const struct table_data *d, const struct csv_columns *tasks,
@@ -91,10 +88,7 @@ static void add_csv_row(struct grid *g, const struct table_data *d, const struct
         grid_cell(g, text_of(r->weights));
     for (int i = 0; i < tasks->n; i++) {
         int place = place_of(t, &tasks->task[i]);
-        if (place >= 0 && r->cell[place].n)
-            grid_printf(g, "%.4f", r->cell[place].score);
-        else
-            grid_cell(g, text_of(""));
+        grid_number(g, place >= 0 && r->cell[place].n ? r->cell[place].score : NAN, 4);
     }
     add_csv_numbers(g, t, r);
 }
@@ -118,15 +112,12 @@ static void add_csv_columns(struct grid *g, const struct table_data *d,
         grid_column(g, "", last[i], GRID_RIGHT);
 }
 
-void table_csv_put(const struct table_data *d, struct buf *out)
+void table_csv_fill(const struct table_data *d, struct grid *g)
 {
-    struct grid *g = grid_new();
     struct csv_columns tasks = csv_columns_new(d);
     add_csv_columns(g, d, &tasks);
     for (int i = 0; i < d->n_tables; i++)
         for (int k = 0; k < d->table[i].n_rows; k++)
             add_csv_row(g, d, &tasks, &d->table[i], &d->table[i].row[k]);
-    grid_put_csv(g, out);
-    grid_free(g);
     free(tasks.task);
 }

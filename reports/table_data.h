@@ -4,6 +4,7 @@
 #define KVLAB_TABLE_DATA_H
 
 #include "reports/report.h"
+#include "reports/scores.h"
 
 struct table_task {
     int64_t id;
@@ -37,6 +38,7 @@ struct table {
 };
 
 struct table_data {
+    struct scores scores; // with the same tables, tasks and rows at the same places
     int64_t experiment;
     char *name;
     struct table *table;
@@ -44,7 +46,7 @@ struct table_data {
     char **differing; // options in which the tables' protocols differ, but for the preset
     int n_differing;
     char *others;     // other experiments' names, or ""
-    int builds;       // that computed the items
+    int builds;       // that computed the items of these tables
     int mixed_scores; // cells scored by several versions of a metric
 };
 
@@ -56,6 +58,8 @@ void table_data_release(struct table_data *d);
 bool table_row_is_reference(const struct table_row *r);
 /* Does any setting store its weights otherwise? */
 bool table_has_weights(const struct table *t);
+/* Several categories, and fewer than tasks: then the two averages differ. */
+bool table_has_categories(const struct table *t);
 bool table_data_has_weights(const struct table_data *d);
 
 /* Whether a cell lacks items that the task has elsewhere, or that were asked for. */

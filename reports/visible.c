@@ -93,7 +93,7 @@ void visible_put_wrapped(const char *s, int width, int indent, struct buf *out)
     while (*s) {
         size_t n = strcspn(s, " ");
         int w = visible_columns((struct text){s, n});
-        if (column && column + 1 + w > width) {
+        if (column && width && column + 1 + w > width) {
             buf_char(out, '\n');
             for (int i = 0; i < indent; i++)
                 buf_char(out, ' ');

@@ -11,7 +11,7 @@ struct buf visible_new(struct text t);
 int visible_columns(struct text t);
 size_t visible_fitting(struct text t, int columns);
 
-/* Words in lines of at most `width`, the second and later ones indented. */
+/* Words in lines of at most `width` (0: no limit), the second and later ones indented. */
 void visible_put_wrapped(const char *s, int width, int indent, struct buf *out);
 
 #endif

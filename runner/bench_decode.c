@@ -12,9 +12,9 @@
 #include "harness/base/mem.h"
 #include "runner/bench_llama.h"
 
-enum { SIDES_MAX = 16, ROUNDS = 5, ROUNDS_QUICK = 2, QUICK_TOKENS = 8 };
+enum { SIDES_MAX = 16, ROUNDS = 5, ROUNDS_QUICK = 2, QUICK_TOKENS = 8, CONTEXT_QUICK = 500 };
 
-static const int contexts[] = {3500, 32000}, contexts_quick[] = {500};
+static const int contexts[] = {3500, 32000};
 
 /* A way of decoding, ours or theirs. */
 struct side {
@@ -202,16 +202,8 @@ static int run_context(struct bench *b, int context, struct err *e)
 
 static int run(struct bench *b, struct err *e)
 {
-    const int *list = b->n_contexts ? b->contexts : b->quick ? contexts_quick : contexts;
-    int n = b->n_contexts ? b->n_contexts : b->quick ? 1 : 2;
-    char title[128];
-    snprintf(title, sizeof title, "one token at a time, %s weights, %d threads", b->weights,
-             b->threads);
-    bench_title(b, title);
-    for (int i = 0; i < n; i++)
-        if (run_context(b, list[i], e))
-            return -1;
-    return 0;
+    return bench_each_context(b, "one token at a time", contexts,
+                              sizeof contexts / sizeof *contexts, CONTEXT_QUICK, run_context, e);
 }
 
 const struct bench_kind bench_decode = {

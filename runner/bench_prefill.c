@@ -15,9 +15,9 @@
 #include "harness/tensor/gemm_bf16.h"
 #include "runner/bench_llama.h"
 
-enum { ROUNDS = 3, SIDES_MAX = 8 };
+enum { ROUNDS = 3, SIDES_MAX = 8, CONTEXT_QUICK = 64 };
 
-static const int contexts[] = {512, 2048, 3500}, contexts_quick[] = {64};
+static const int contexts[] = {512, 2048, 3500};
 
 struct prefill {
     struct bench *b;
@@ -210,16 +210,8 @@ static int run_context(struct bench *b, int context, struct err *e)
 
 static int run(struct bench *b, struct err *e)
 {
-    const int *list = b->n_contexts ? b->contexts : b->quick ? contexts_quick : contexts;
-    int n = b->n_contexts ? b->n_contexts : b->quick ? 1 : 3;
-    char title[128];
-    snprintf(title, sizeof title, "reading a prompt, %s weights, %d threads", b->weights,
-             b->threads);
-    bench_title(b, title);
-    for (int i = 0; i < n; i++)
-        if (run_context(b, list[i], e))
-            return -1;
-    return 0;
+    return bench_each_context(b, "reading a prompt", contexts, sizeof contexts / sizeof *contexts,
+                              CONTEXT_QUICK, run_context, e);
 }
 
 const struct bench_kind bench_prefill = {

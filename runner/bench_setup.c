@@ -61,6 +61,22 @@ const struct bench_setting bench_settings[] = {
     {"f16", "[\"f16\"]"},
     {0}};
 
+int bench_each_context(struct bench *b, const char *what, const int *list, int n, int quick,
+                       int (*run)(struct bench *b, int context, struct err *e), struct err *e)
+{
+    char title[128];
+    if (b->n_contexts)
+        list = b->contexts, n = b->n_contexts;
+    else if (b->quick)
+        list = &quick, n = 1;
+    snprintf(title, sizeof title, "%s, %s weights, %d threads", what, b->weights, b->threads);
+    bench_title(b, title);
+    for (int i = 0; i < n; i++)
+        if (run(b, list[i], e))
+            return -1;
+    return 0;
+}
+
 const struct bench_shape *bench_shape_of(const struct bench *b)
 {
     const struct bench_shape *s = bench_shapes;

@@ -32,6 +32,11 @@ extern const struct bench_setting bench_settings[]; // the last is what the othe
 /* --shape, --context, --weights and --llama-cpp, checked. ERR_USER. */
 int bench_read_cases(struct bench *b, const char *contexts, const char *llama, struct err *e);
 
+/* run() for every context: those asked for, else `list` (quick: only `quick`). The title says what.
+ */
+int bench_each_context(struct bench *b, const char *what, const int *list, int n, int quick,
+                       int (*run)(struct bench *b, int context, struct err *e), struct err *e);
+
 const struct bench_shape *bench_shape_of(const struct bench *b); // the first when none is named
 const struct bench_weights *bench_weights_of(const struct bench *b);
 

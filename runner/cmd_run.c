@@ -28,6 +28,8 @@ const struct command cmd_run = {
     .summary = "run an experiment (or go on with it) and print its table",
     .usage =
         "run CONFIG.json [flags]\n\n" RUN_FLAGS "  --retry          run failed items again\n"
+        "  --take-over      claim also what other machines are at: for when those are dead (items\n"
+        "                   of dead processes of this machine are always taken over)\n"
         "  --dry-run        print what would run and stop\n"
         "  --json           with --dry-run: for programs\n"
         "  -q, -v           less, more on stderr\n\n"
@@ -54,7 +56,7 @@ static int with_config(const struct command *c, int argc, char **argv, bool dry_
     struct session_options o = {.db = "kvlab.db", .dry_run = dry_run};
     const char *limit = NULL, *threads = NULL, *workers = NULL, *memory = NULL;
     struct err e;
-    int n, dry = 0, json = 0, retry = 0, reference = 0, floats = 0;
+    int n, dry = 0, json = 0, retry = 0, take_over = 0, reference = 0, floats = 0;
     long value;
     const struct flag flags[] = {
         {.name = "--db", .value = &o.db},
@@ -71,6 +73,7 @@ static int with_config(const struct command *c, int argc, char **argv, bool dry_
         {.name = "--dry-run", .on = &dry},
         {.name = "--json", .on = &json},
         {.name = "--retry", .on = &retry},
+        {.name = "--take-over", .on = &take_over},
         {0}};
     int rc = command_flags(c, argc, argv, flags, &o.config, 1, &n, &e);
     if (rc)
@@ -95,6 +98,7 @@ static int with_config(const struct command *c, int argc, char **argv, bool dry_
     o.dry_run |= dry;
     o.json = json;
     o.retry = retry;
+    o.take_over = take_over;
     return session_run(&o);
 }
 

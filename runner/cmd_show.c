@@ -4,6 +4,7 @@
 
 #include "harness/base/log.h"
 #include "harness/base/near.h"
+#include "reports/report.h"
 #include "runner/command.h"
 #include "runner/experiment.h"
 
@@ -12,8 +13,10 @@ static int show(int argc, char **argv);
 const struct command cmd_show = {
     .name = "show",
     .summary = "a method's options; the keys of a configuration",
-    .usage = "show method NAME | show protocol | show model | show task | show weights\n\n"
+    .usage = "show method NAME | show report NAME | show protocol | show model | show task | show "
+             "weights\n\n"
              "  method NAME  what it does, the hooks it fills, its options\n"
+             "  report NAME  what it takes\n"
              "  protocol     options of \"protocol\" in a configuration\n"
              "  model        keys of \"model\" and of configs/models/NAME.json\n"
              "  task         keys of \"data\" and of an entry of \"tasks\"\n"
@@ -37,12 +40,24 @@ static int show_method(const char *name, struct buf *out, struct err *e)
     return 0;
 }
 
+static int show_report(const char *name, struct buf *out, struct err *e)
+{
+    const struct report *r = report_find(name, e);
+    if (!r)
+        return -1;
+    buf_str(out, "usage: kvlab ");
+    report_put_help(r, out);
+    return 0;
+}
+
 static int show_one(const char *const *what, int n, struct buf *out, struct err *e)
 {
-    static const char *const names[] = {"method", "protocol", "model", "task", "weights"};
+    static const char *const names[] = {"method", "report", "protocol", "model", "task", "weights"};
     char hint[128];
     if (n == 2 && !strcmp(what[0], "method"))
         return show_method(what[1], out, e);
+    if (n == 2 && !strcmp(what[0], "report"))
+        return show_report(what[1], out, e);
     if (n == 1 && !strcmp(what[0], "protocol"))
         opt_put_help(protocol_options, out);
     else if (n == 1 && !strcmp(what[0], "model"))
@@ -53,9 +68,9 @@ static int show_one(const char *const *what, int n, struct buf *out, struct err 
         opt_put_help(quant_options, out);
     else
         return err_user(e,
-                        "show: what is '%s'? (usage: kvlab show method NAME | protocol | model | "
-                        "task | weights)%s",
-                        n ? what[0] : "", n ? near_hint(hint, what[0], names, 5) : "");
+                        "show: what is '%s'? (usage: kvlab show method NAME | report NAME | "
+                        "protocol | model | task | weights)%s",
+                        n ? what[0] : "", n ? near_hint(hint, what[0], names, 6) : "");
     return 0;
 }
 

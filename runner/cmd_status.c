@@ -59,6 +59,8 @@ static const char status_sql[] =
     "   total(j.state = 'running'), total(j.state = 'ready'), r.n / max(r.minutes, 1.0 / 60)"
     " FROM experiment e LEFT JOIN experiment_job x ON x.experiment = e.id"
     " LEFT JOIN job j ON j.id = x.job LEFT JOIN recent r ON r.experiment = e.id"
+    " WHERE NOT EXISTS (SELECT 1 FROM experiment_run k JOIN run p ON p.id = k.run"
+    "   WHERE k.experiment = e.id AND p.origin = 'published')"
     " GROUP BY e.id ORDER BY e.plans DESC";
 
 static int read_experiments(struct overview *o, struct db *db, struct err *e)

@@ -296,7 +296,8 @@ int crew_run(struct plan *p, const struct crew_options *o, struct crew_result *o
     *out = (struct crew_result){0};
     if (store_open(o->db, STORE_READWRITE, &c.store, e))
         return -1;
-    if (store_reclaim(c.store, false, NULL, e) || crew_progress_open(&c.progress, p, c.store, e) ||
+    if (store_reclaim(c.store, o->take_over, NULL, e) ||
+        crew_progress_open(&c.progress, p, c.store, e) ||
         (o->size.workers > 1 && crew_pack(p, c.store, o->size.threads, e)) ||
         news_open(c.news, e)) {
         store_close(c.store);

@@ -9,8 +9,9 @@
  * too. Where another program works on the same jobs, the crew waits for it, and takes over when it
  * dies.
  *
- * Ctrl-C (SIGINT, SIGTERM): workers claim no more, go on for some seconds with what is at work, and
- * give the rest back. A second one ends all at once; what was at work is ready again next time.
+ * Ctrl-C (SIGINT, SIGTERM): workers claim no more, read the prompt to its end that they are at, go
+ * on for some seconds with what is at work, and give the rest back. A second one ends all at once;
+ * what was at work is ready again next time.
  */
 #ifndef KVLAB_CREW_H
 #define KVLAB_CREW_H
@@ -21,6 +22,7 @@
 struct crew_options {
     const char *db;
     struct crew_size size; // with nothing left to choose
+    bool take_over;        // begin with what other machines are at: they are said to be dead
 };
 
 struct crew_result {

@@ -9,7 +9,7 @@
 #define KVLAB_FORECAST_H
 
 #include "runner/crew_size.h"
-#include "runner/difference.h"
+#include "reports/difference.h"
 #include "runner/estimate.h"
 #include "runner/rates.h"
 

@@ -8,6 +8,7 @@
 #include "harness/base/file.h"
 #include "harness/base/log.h"
 #include "harness/base/mem.h"
+#include "reports/format.h"
 #include "reports/report.h"
 #include "runner/forecast.h"
 #include "runner/terminal.h"
@@ -90,12 +91,15 @@ static int describe(struct session *s, struct err *e)
 
 static int print_table(struct session *s, struct err *e)
 {
-    struct report_request q = {
-        .experiment = s->x.name, .width = terminal_width(), .colour = terminal_colour()};
+    struct report_request q = REPORT_REQUEST;
+    const struct format_look look = {.width = terminal_width(), .colour = terminal_colour()};
     const struct report *r = report_find("table", e);
+    struct doc *d = NULL;
     struct buf b;
     buf_init(&b);
-    int rc = r ? r->write(s->store, &q, &b, e) : -1;
+    q.experiment = s->x.name;
+    int rc = r && !report_build(r, s->store, &q, &d, e) ? format_all[0]->put(d, &look, &b, e) : -1;
+    doc_free(d);
     if (!rc && (fputs(b.s, stdout) < 0 || fflush(stdout)))
         rc = err_system(e, "cannot write to stdout");
     buf_release(&b);
@@ -113,6 +117,15 @@ static void say_what_runs(const struct session *s)
     buf_release(&b);
 }
 
+/* Of processes of another machine nobody here can know whether they live. */
+static void say_what_is_elsewhere(const struct session *s)
+{
+    if (s->result.elsewhere)
+        log_note("at work on other machines: %lld of the items; if those are dead, --take-over has "
+                 "them done here",
+                 (long long)s->result.elsewhere);
+}
+
 static int work(struct session *s, struct err *e)
 {
     char span[32];
@@ -126,7 +139,7 @@ static int work(struct session *s, struct err *e)
         return -1;
     forecast_make(s->forecast, &asked, log_get_level() > LOG_QUIET);
     say_what_runs(s);
-    struct crew_options crew = {s->o->db, s->forecast->size};
+    struct crew_options crew = {s->o->db, s->forecast->size, s->o->take_over};
     const struct crew_result *r = &s->result;
     store_close(s->store); // before workers are forked
     s->store = NULL;
@@ -138,6 +151,7 @@ static int work(struct session *s, struct err *e)
         "%.0f MiB",
         (long long)r->done, (long long)r->failed, clock_span(span, r->seconds),
         r->prefill_tokens / r->seconds, r->decode_tokens / r->seconds, (double)r->peak / 0x1p20);
+    say_what_is_elsewhere(s);
     return 0;
 }
 

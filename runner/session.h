@@ -18,7 +18,7 @@ struct session_options {
     int limit, threads, workers; // 0: no limit; all processors; as fits the machine
     size_t memory;               // bytes, 0: most of what is free
     const char *kernels;         // NULL: the best
-    bool dry_run, json, retry;
+    bool dry_run, json, retry, take_over;
 };
 
 /* Reads, plans, works, and prints the table to stdout. Returns the exit code: 0 done, 1 some items

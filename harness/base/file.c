@@ -35,32 +35,53 @@ int file_read(const char *path, struct text *out, struct err *e)
     return 0;
 }
 
-int file_write(const char *path, struct text content, struct err *e)
+int file_draft_open(struct file_draft *d, const char *path, struct err *e)
 {
     struct buf temp;
-    int rc = -1;
     buf_init(&temp);
     buf_printf(&temp, "%s.tmp.%ld", path, (long)getpid());
-    FILE *f = fopen(temp.s, "wb");
-    if (!f) {
-        err_user(e, "%s: cannot be written: %s", path, strerror(errno));
-        goto out;
+    *d = (struct file_draft){fopen(temp.s, "wb"), xstrdup(path), temp.s};
+    if (d->file)
+        return 0;
+    err_user(e, "%s: cannot be written: %s", path, strerror(errno));
+    file_draft_drop(d);
+    return -1;
+}
+
+void file_draft_drop(struct file_draft *d)
+{
+    if (d->file) {
+        fclose(d->file);
+        unlink(d->temp);
     }
+    free(d->path);
+    free(d->temp);
+    *d = (struct file_draft){0};
+}
+
+int file_draft_commit(struct file_draft *d, struct text content, struct err *e)
+{
+    FILE *f = d->file;
     bool ok = fwrite(content.s, 1, content.n, f) == content.n && fflush(f) == 0;
     int why = errno;
     if (fclose(f) != 0 && ok) {
         ok = false;
         why = errno;
     }
-    if (ok && rename(temp.s, path) == 0) {
-        rc = 0;
-        goto out;
+    d->file = NULL;
+    int rc = ok && rename(d->temp, d->path) == 0 ? 0 : -1;
+    if (rc) {
+        err_system(e, "%s: cannot be written: %s", d->path, strerror(ok ? errno : why));
+        unlink(d->temp);
     }
-    err_system(e, "%s: cannot be written: %s", path, strerror(ok ? errno : why));
-    unlink(temp.s);
-out:
-    buf_release(&temp);
+    file_draft_drop(d);
     return rc;
+}
+
+int file_write(const char *path, struct text content, struct err *e)
+{
+    struct file_draft d;
+    return file_draft_open(&d, path, e) ? -1 : file_draft_commit(&d, content, e);
 }
 
 int file_map(const char *path, struct file_map *m, struct err *e)

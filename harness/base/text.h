@@ -5,6 +5,7 @@
 #ifndef KVLAB_TEXT_H
 #define KVLAB_TEXT_H
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -37,5 +38,6 @@ void buf_text(struct buf *b, struct text t);
 void buf_str(struct buf *b, const char *s);
 void buf_char(struct buf *b, char c);
 void buf_printf(struct buf *b, const char *fmt, ...) ERR_PRINTF(2, 3);
+void buf_vprintf(struct buf *b, const char *fmt, va_list ap) ERR_PRINTF(2, 0);
 
 #endif

@@ -296,8 +296,9 @@ SELECT r.id AS run, b.id AS full_run, j.id AS job, f.id AS full_job, m.name AS m
        AND g.metric_version = (SELECT max(x.metric_version) FROM score x
                                 WHERE x.job = f.id AND x.metric = t.metric);
 
+-- A run and task have one full_run: among the groups' columns it would ask for a sort.
 CREATE VIEW comparison AS
-SELECT run, full_run, model, task, task_id, category, setting, method, count(difference) AS n,
+SELECT run, min(full_run) AS full_run, model, task, task_id, category, setting, method, count(difference) AS n,
        count(*) - count(difference) AS missing,
        avg(iif(difference IS NULL, NULL, score)) AS score,
        avg(iif(difference IS NULL, NULL, full_score)) AS full_score,
@@ -313,7 +314,7 @@ SELECT run, full_run, model, task, task_id, category, setting, method, count(dif
        window, first_layer, ordering, weights, weight_bits, weight_group, protocol, protocol_id,
        max_prompt_tokens, language, data, origin
   FROM item_comparison
- GROUP BY run, task_id, full_run, model, task, category, setting, method, chain, key_bits,
+ GROUP BY run, task_id, model, task, category, setting, method, chain, key_bits,
           value_bits, key_kept, value_kept, prune_keys, prune_values, token_budget, window,
           first_layer, ordering, weights, weight_bits, weight_group, protocol, protocol_id,
           max_prompt_tokens, language, data, origin;

@@ -24,10 +24,10 @@ is "Markdown has a heading a block" 6 "$(grep -c '^#### ' out)"
 report --format csv
 is "CSV has a line a setting and length" 13 "$(wc -l <out)"
 is "and equally many fields in each" 1 "$(sed 's/"[^"]*"//g' out | awk -F, '{print NF}' | sort -u | wc -l)"
-like "with all digits" "*seven,kvo,kvo,kvo,3500.0000,2,2,140181504.0000,1835008000.0000,524288.0000,*,92.3607,*,86.5882,*" \
+like "with all digits" "*seven,kvo,kvo,kvo,3500,2,2,140181504,1835008000,524288,*,92.36071428571428,*,86.58816964285714,*" \
     "$(cat out)"
 report --model other
-is "a model that is not there" "2 kvlab: experiment bytes has no finished item of model other yet" "$? $(cat err)"
+is "a model that is not there" "2 kvlab: the experiment has no model 'other'; it has: seven" "$? $(cat err)"
 
 # ---- one task at several lengths ----
 lengths='tasks=[{"name": "mini_doc_qa", "words": 60}, {"name": "mini_doc_qa", "words": 200}]'

@@ -196,6 +196,8 @@ like "as JSON, too" '{"items":64,"prefill_classes":3,"settings":4,"tasks":3,"mod
 "$KVLAB" run both.json --db both.db >out 2>err
 is "it runs" 0 $?
 is "each item is there" "64" "$(sqlite3 both.db "SELECT count(*) FROM job WHERE state = 'done'")"
+like "progress tells of the protocol that is at work, then of all, and how fast" \
+    "*max_prompt_tokens=*: * of 32, all: * of 64 items  * prompt, * new tokens/s*" "$(cat err)"
 is "prompts are cut as each protocol says" "60 cut 2000 whole " "$(sqlite3 both.db "SELECT p.max_prompt_tokens ||
     iif(max(j.prompt_tokens < j.prompt_tokens_before_cut), ' cut', ' whole') FROM job j JOIN run r ON r.id = j.run
     JOIN protocol p ON p.id = r.protocol GROUP BY p.max_prompt_tokens" | tr '\n' ' ')"

@@ -62,7 +62,7 @@ KV %: bytes of the cache a token at the end, counted from the packed records, as
 END
 result "the table, full cache first, a cell of fewer items marked" $?
 check "CSV has all digits and the counts" 0 \
-    $'model,protocol,setting,mini_doc_qa,*mini,kvo,kvo-2bit,25.0000,*,50.0000,29.1667,12.5000,15.0000,6.0000,40.0000,24,22,2,0' \
+    $'model,protocol,setting,mini_doc_qa,*mini,kvo,kvo-2bit,25,*,50,29.16666666666666*,12.5,15,6,40,24,22,2,0' \
     "" -- report table --db s.db --format csv
 check "Markdown has one head" 0 $'### sample*\n| setting | single-doc QA<br>mini\\\\_doc\\\\_qa |*\n| :-- |*' "" \
     -- report table --db s.db --format markdown
@@ -77,7 +77,7 @@ check "an unknown model is named with those there are" 2 "" "*no model 'x'; it h
     -- report table --db s.db --model x
 check "an unknown report" 2 "" "kvlab: there is no report 'tabel', did you mean 'table'*" -- report tabel
 check "no report asked" 2 "" "kvlab: report: which one*" -- report --db s.db
-check "an unknown format" 2 "" "*--format is 'pdf', must be text, markdown or csv" \
+check "an unknown format" 2 "" "kvlab: report: --format is 'pdf', must be text, markdown, csv, json, latex or html" \
     -- report table --db s.db --format pdf
 check "a missing database" 2 "" "kvlab: there is no database none.db*" -- report table --db none.db
 

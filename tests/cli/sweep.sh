@@ -172,6 +172,17 @@ wait $pid
 is "a database that is deleted ends the run" 3 $?
 like "by name" "*gone.db is not the file any more*" "$(cat err)"
 
+# ---- items of another machine, of which nobody here can know ----
+sqlite3 one.db "DELETE FROM score WHERE job = 1; DELETE FROM item_ledger WHERE job = 1;
+    UPDATE job SET state = 'running', prediction = NULL, finished_at = NULL, owner = 'elsewhere/1/x-1' WHERE id = 1"
+go one.db
+like "an item of another machine is left to it, and told" "*at work on other machines: 1 of the items*--take-over*" "$(cat err)"
+is "it stays that machine's" "elsewhere/1/x-1" "$(sqlite3 one.db "SELECT owner FROM job WHERE id = 1")"
+go one.db --take-over
+is "until it is taken over" "54|54|54.0|0.0|54|0|ok" "$(sound one.db)"
+results one.db >got
+is "with the same result" "$(cat want)" "$(cat got)"
+
 # ---- any process killed, or held for a moment, at any moment ----
 RANDOM=${KVLAB_SEED:-1}
 kdb=killed.$$.db # a name that no other process has

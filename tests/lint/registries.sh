@@ -26,6 +26,7 @@ registry harness/methods/methods.def METHOD harness/methods/@.c 'const struct kv
 registry runner/commands.def COMMAND 'runner/cmd_*.c' 'const struct command cmd_' ' ='
 registry runner/benches.def BENCH runner/bench_@.c 'const struct bench_kind bench_' ' ='
 registry reports/reports.def REPORT reports/report_@.c 'const struct report report_' ' ='
+registry reports/formats.def FORMAT reports/format_@.c 'const struct format format_' ' ='
 registry tests/golden/golden.def GOLDEN 'tests/golden/golden_*.c' \
     'int golden_' '\(const char \*dir, struct tally'
 

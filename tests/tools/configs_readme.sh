@@ -1,7 +1,8 @@
 #!/bin/bash
 # Writes configs/README.md from the program's own tables. usage: configs_readme.sh KVLAB
 set -eu
-kvlab=$1
+kvlab=$(realpath "$1")
+cd "$(dirname "$0")/../.."
 part() { # TITLE WORDS...
     printf '\n## %s\n\n```\n' "$1"
     shift
@@ -11,7 +12,8 @@ part() { # TITLE WORDS...
 cat <<'TOP'
 # configs
 
-Data only: experiments (`*.json`), known models (`models/*.json`), the built-in model (`models/mini/`).
+Data only: experiments (`*.json`), those of papers (`papers/`, at the end), known models (`models/*.json`), the built-in
+model (`models/mini/`).
 This page is written by `make docs` from the program's own tables; a test compares them.
 
 An experiment is one JSON object. `kvlab run FILE` runs it, `kvlab plan FILE` says what that would do, `--set KEY=VALUE`
@@ -91,4 +93,33 @@ Settings with different weights share the mapped checkpoint and never a prefill;
 WEIGHTS
 for method in $("$kvlab" list methods | awk '{print $1}'); do
     part "Method $method" method "$method"
+done
+cat <<'PAPERS'
+
+## Papers
+
+Experiments that give others' tables again, in papers/. They name models and data that are not here: `kvlab plan` says which.
+A row that needs a method that this version lacks is left out and named in `about`.
+
+| experiment | what |
+|---|---|
+PAPERS
+for file in configs/papers/*.json; do
+    about=$(sed -n -E 's/^    "about": "(.*)",$/\1/p' "$file")
+    echo "| \`${file#configs/}\` | $about |"
+done
+column() { # N: the different words in it; no field that is asked for has a comma
+    tail -n +2 "$file" | cut -d, -f "$1" | awk '!seen[$0]++' | paste -sd, | sed 's/,/, /g'
+}
+cat <<'PUBLISHED'
+
+Numbers as published, in papers/published/: a line a number with its source (`runner/published.h` has the columns).
+`kvlab import --published PAPER` stores them, `kvlab report against PAPER` puts ours beside them.
+
+| paper | numbers | models | from |
+|---|--:|---|---|
+PUBLISHED
+for file in configs/papers/published/*.csv; do
+    paper=${file##*/}
+    echo "| \`${paper%.csv}\` | $(tail -n +2 "$file" | wc -l) | $(column 3) | $(column 10) |"
 done

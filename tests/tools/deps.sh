@@ -4,7 +4,8 @@
 # usage: deps.sh [PACKAGE ...]
 set -eu
 packages=(gcc g++ make git pkg-config libc6-dev libsqlite3-dev libpcre2-dev libcjson-dev
-    libopenblas-dev libdnnl-dev libsentencepiece-dev libzip-dev nettle-dev libcmocka-dev python3-jieba sqlite3 zip "$@")
+    libopenblas-dev libdnnl-dev libsentencepiece-dev libzip-dev nettle-dev libcmocka-dev python3-jieba sqlite3 zip
+    gnuplot-nox "$@")
 modules=(sqlite3 libpcre2-8 libcjson sentencepiece libzip nettle openblas cmocka)
 
 die() {

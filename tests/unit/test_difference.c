@@ -7,7 +7,7 @@
 
 #include <math.h>
 
-#include "runner/difference.h"
+#include "reports/difference.h"
 
 static const double tiny = 1e-12;
 

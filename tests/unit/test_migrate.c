@@ -149,6 +149,51 @@ static void it_becomes_what_a_new_one_is(void **state)
     buf_release(&fresh), buf_release(&old);
 }
 
+/* What the JSON of protocols and configurations held has its rows; what is no JSON has none. */
+static void json_becomes_rows(void **state)
+{
+    (void)state;
+    struct store *s;
+    struct buf b;
+    buf_init(&b);
+    make_old("json.db", 3);
+    must(store_open("json.db", STORE_READWRITE, &s, &e));
+    put_rows(store_db(s),
+             "SELECT id, compute, newline_stop, first_may_stop, max_new_tokens,"
+             " (SELECT count(*) FROM protocol_option WHERE protocol = id) FROM protocol",
+             &b);
+    put_rows(store_db(s),
+             "SELECT * FROM protocol_option WHERE name IN ('compute', 'bos', 'wrapper')", &b);
+    put_rows(store_db(s), "SELECT * FROM experiment_factor", &b);
+    assert_string_equal(b.s,
+                        "1|bf16|0|1|64|11\n2|f32|1|0|NULL|11\n3|NULL|NULL|NULL|NULL|0\n"
+                        "1|bos|true\n1|compute|bf16\n1|wrapper|llama2\n"
+                        "2|bos|false\n2|compute|f32\n2|wrapper|none\n"
+                        "1|1|kvo-default|kvo.key_bits|4|1\n1|3|kvo-default|kvo.key_bits|2|1\n"
+                        "1|4|kvo-default|kvo.key_bits|4|4\n1|6|kvo-default|kvo.key_bits|2|4\n");
+    store_close(s);
+    buf_release(&b);
+}
+
+/* A row that leads nowhere: the step is not taken, and the file stays as it was. */
+static void what_leads_nowhere_is_refused(void **state)
+{
+    (void)state;
+    struct store *s;
+    struct db *db;
+    int64_t version = 0;
+    make_old("lost.db", 3);
+    must(db_open("lost.db", DB_READWRITE, &db, &e));
+    must(db_exec(db, "PRAGMA foreign_keys = OFF; DELETE FROM model", &e));
+    db_close(db);
+    assert_int_equal(store_open("lost.db", STORE_READWRITE, &s, &e), -1);
+    assert_non_null(strstr(e.msg, "7 of its rows refer to rows that are missing"));
+    must(db_open("lost.db", DB_READONLY, &db, &e));
+    assert_int_equal(db_get_int(db, "PRAGMA user_version", NULL, 0, &version, &e), 1);
+    assert_int_equal(version, 3);
+    db_close(db);
+}
+
 /* What was left ready is claimed and gets its ledger; what was done before has none. */
 static void work_goes_on_in_it(void **state)
 {
@@ -185,8 +230,8 @@ static void work_goes_on_in_it(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(nothing_is_lost),
-        cmocka_unit_test(it_becomes_what_a_new_one_is),
+        cmocka_unit_test(nothing_is_lost),    cmocka_unit_test(it_becomes_what_a_new_one_is),
+        cmocka_unit_test(json_becomes_rows),  cmocka_unit_test(what_leads_nowhere_is_refused),
         cmocka_unit_test(work_goes_on_in_it),
     };
     return cmocka_run_group_tests(tests, scratch_enter, scratch_leave);

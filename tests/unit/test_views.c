@@ -351,6 +351,155 @@ static void an_experiment_counts_its_own_items(void **state)
     store_close(d.s);
 }
 
+#define COMPARISON(column, setting, task)                                                          \
+    "SELECT " column " FROM comparison WHERE setting = '" setting "' AND task = '" task "'"
+
+static void a_run_is_compared_with_the_full_cache(void **state)
+{
+    (void)state;
+    struct sample_db d;
+    make_sample_db(&d, "compare.db", 2, 0);
+    is(&d, "SELECT count(*) FROM comparison", 4); // and not the full cache with itself
+    is(&d, "SELECT total(full_run <> 2) FROM comparison", 0);
+    is(&d, COMPARISON("difference", "kvo-default", "mini_doc_qa"), -12.5);
+    /* 0, 0, -50, 0 about -12.5: 3 * 156.25 + 1406.25 = 1875. */
+    is(&d, COMPARISON("stderr", "kvo-default", "mini_doc_qa"), sqrt(1875.0 / 12));
+    is(&d, COMPARISON("won", "kvo-default", "mini_doc_qa"), 0);
+    is(&d, COMPARISON("lost", "kvo-default", "mini_doc_qa"), 1);
+    is(&d, COMPARISON("tied", "kvo-default", "mini_doc_qa"), 3);
+    is(&d, COMPARISON("full_score", "kvo-default", "mini_doc_qa"), 75);
+    is(&d, COMPARISON("kv_ratio", "kvo-2bit", "mini_doc_qa"), 0.15);
+    /* Two items failed: the others are 100 and 0 where the full cache has 100 and 100. */
+    is(&d, COMPARISON("n", "kvo-2bit", "mini_multi_hop"), 2);
+    is(&d, COMPARISON("missing", "kvo-2bit", "mini_multi_hop"), 2);
+    is(&d, COMPARISON("score", "kvo-2bit", "mini_multi_hop"), 50);
+    is(&d, COMPARISON("full_score", "kvo-2bit", "mini_multi_hop"), 100);
+    is(&d, COMPARISON("stderr", "kvo-2bit", "mini_multi_hop"), 50);
+    is(&d,
+       "SELECT count(*) FROM item_comparison WHERE key_bits = 2 AND full_score = 100 AND score = 0",
+       3);
+    store_close(d.s);
+}
+
+/* Another full cache, of packed rows, comes before the plain one and is compared with it; another
+ * protocol's is none. */
+static void the_plain_full_cache_is_the_one(void **state)
+{
+    (void)state;
+    struct sample_db d;
+    make_sample_db(&d, "plain.db", 1, 0);
+    must(db_exec(store_db(d.s),
+                 "UPDATE setting SET method = 'full', chain = 'full + q8' WHERE id = 1", &e));
+    is(&d, "SELECT count(*) FROM comparison WHERE full_run = 2", 2);
+    is(&d, "SELECT count(*) FROM comparison", 2);
+    must(db_exec(store_db(d.s), "UPDATE setting SET weights = 'w4g128' WHERE id = 2", &e));
+    is(&d, "SELECT count(*) FROM comparison WHERE full_run = 1", 2);
+    must(db_exec(store_db(d.s),
+                 "INSERT INTO protocol (id, identity, json) VALUES (9, 'p9', '{}');"
+                 "UPDATE run SET protocol = 9 WHERE id = 1",
+                 &e));
+    is(&d, "SELECT count(*) FROM comparison", 0);
+    store_close(d.s);
+}
+
+static void published_numbers_stand_in_result_and_nowhere_else(void **state)
+{
+    (void)state;
+    struct sample_db d;
+    struct store_run r = {.identity = "pub", .origin = "published", .name = "kvo-2bit"};
+    int64_t run;
+    make_sample_db(&d, "published.db", 2, 0);
+    r.model = d.model, r.protocol = d.protocol, r.setting = 3, r.experiment = d.experiment;
+    must(store_put_run(d.s, &r, &run, &e));
+    struct store_published p = {run, d.task[0], 41.5, 200, NAN, "Table 3, row 2"};
+    must(store_put_published(d.s, &p, &e));
+    p.score = 99;
+    must(store_put_published(d.s, &p, &e)); // what is there stays
+    is(&d, "SELECT score FROM result WHERE origin = 'published' AND source = 'Table 3, row 2'",
+       41.5);
+    is(&d, "SELECT n FROM result WHERE run = 4", 200);
+    is(&d, "SELECT stderr FROM result WHERE run = 4", NAN);
+    is(&d, "SELECT count(*) FROM result", 7);
+    is(&d, "SELECT count(*) FROM cell", 6);
+    is(&d, "SELECT count(*) FROM comparison", 4);
+    is(&d, "SELECT count(*) FROM experiment_cell", 6);
+    p.run = 99;
+    assert_int_equal(store_put_published(d.s, &p, &e), -1); // no such run
+    store_close(d.s);
+}
+
+static void provenance_has_a_row_a_run_and_build(void **state)
+{
+    (void)state;
+    struct sample_db d;
+    make_sample_db(&d, "provenance.db", 2, 0);
+    is(&d, "SELECT count(*) FROM provenance", 3);
+    is(&d, "SELECT failed FROM provenance WHERE setting = 'kvo-2bit'", 2);
+    is(&d, "SELECT total(items) FROM provenance WHERE tasks = 2 AND threads = 2", 24);
+    must(store_put_build(d.s, &(struct store_build){.version = "0.2", .commit = "abc"}, &d.build,
+                         &e));
+    must(db_exec(store_db(d.s),
+                 "UPDATE job SET build = 2, finished_at = '2001-02-03T04:05:06Z' WHERE id = 1",
+                 &e));
+    is(&d,
+       "SELECT items FROM provenance WHERE \"commit\" = 'abc' AND run = 1"
+       " AND first_finished = '2001-02-03T04:05:06Z' AND last_finished = first_finished",
+       1);
+    is(&d, "SELECT count(*) FROM provenance", 4);
+    store_close(d.s);
+}
+
+static void a_ledger_s_rows_have_names(void **state)
+{
+    (void)state;
+    struct sample_db d;
+    make_sample_db(&d, "ledger.db", 2, 0);
+    is(&d, "SELECT count(*) FROM ledger", 8 + 3 * 14);
+    is(&d, "SELECT sum(read_bytes) FROM ledger WHERE setting = 'kvo-2bit' AND class = 'masks'",
+       600);
+    store_close(d.s);
+}
+
+/* The plan of a query, its words in one text. */
+static bool plan_has(struct sample_db *d, const char *sql, const char *words)
+{
+    struct stmt *q;
+    char explain[512];
+    bool found = false;
+    snprintf(explain, sizeof explain, "EXPLAIN QUERY PLAN %s", sql);
+    must(stmt_open(store_db(d->s), explain, NULL, 0, &q, &e));
+    while (stmt_step(q, &e) == 1)
+        found = found || strstr(stmt_text(q, 3).s, words);
+    stmt_close(q);
+    return found;
+}
+
+/* Whatever is asked of cells is read from job_cell, in its order, and conditions reach it. */
+static void cells_are_read_from_their_index(void **state)
+{
+    (void)state;
+    static const char *const asked[] = {
+        "SELECT * FROM result",
+        "SELECT * FROM result WHERE setting = 'full'",
+        "SELECT * FROM result WHERE task = 'mini_doc_qa' AND run = 2",
+        "SELECT * FROM experiment_cell WHERE experiment = 1",
+        "SELECT * FROM comparison",
+        "SELECT * FROM comparison WHERE setting = 'full' AND protocol = 'kvo'"};
+    struct sample_db d;
+    make_sample_db(&d, "plans.db", 1, 0);
+    for (size_t i = 0; i < sizeof asked / sizeof *asked; i++) {
+        if (!plan_has(&d, asked[i], "SEARCH j USING COVERING INDEX job_cell (run=? AND task=?)"))
+            fail_msg("%s", asked[i]);
+        if (plan_has(&d, asked[i], "FOR GROUP BY"))
+            fail_msg("%s sorts", asked[i]);
+        assert_false(plan_has(&d, asked[i], "AUTOMATIC"));
+    }
+    assert_true(plan_has(&d, "SELECT * FROM ledger WHERE job = 1", "SEARCH l USING PRIMARY KEY"));
+    assert_true(plan_has(&d, "SELECT * FROM item WHERE job = 1", "SEARCH j USING INTEGER PRIMARY"));
+    assert_true(plan_has(&d, "SELECT * FROM provenance", "SCAN job USING COVERING INDEX job_cell"));
+    store_close(d.s);
+}
+
 /* Of every table, view and column, and of nothing that is not there. */
 static void everything_is_documented(void **state)
 {
@@ -384,6 +533,12 @@ int main(int argc, char **argv)
         cmocka_unit_test(the_newest_version_of_a_score_counts),
         cmocka_unit_test(traffic_has_the_sums_of_an_item),
         cmocka_unit_test(an_experiment_counts_its_own_items),
+        cmocka_unit_test(a_run_is_compared_with_the_full_cache),
+        cmocka_unit_test(the_plain_full_cache_is_the_one),
+        cmocka_unit_test(published_numbers_stand_in_result_and_nowhere_else),
+        cmocka_unit_test(provenance_has_a_row_a_run_and_build),
+        cmocka_unit_test(a_ledger_s_rows_have_names),
+        cmocka_unit_test(cells_are_read_from_their_index),
         cmocka_unit_test(everything_is_documented),
     };
     if (argc > 1) {

@@ -1,4 +1,4 @@
-#include "runner/difference.h"
+#include "reports/difference.h"
 
 #include <math.h>
 #include <stddef.h>
