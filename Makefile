@@ -126,16 +126,16 @@ $(B)/gen/%.inc: harness/store/%.sql
 	@mkdir -p $(@D)
 	$(Q)sed -e 's/\\/\\\\/g' -e 's/"/\\"/g' -e 's/^/"/' -e 's/$$/\\n",/' $< > $@
 
+$(B)/gen/%.inc: reports/html/%
+	@mkdir -p $(@D)
+	$(Q)sed -e 's/\\/\\\\/g' -e 's/"/\\"/g' -e 's/^/"/' -e 's/$$/\\n",/' $< > $@
+
 # One string each: C promises to take 4,095 bytes.
 QUESTIONS := $(sort $(wildcard reports/questions/*.sql))
 $(B)/gen/questions.inc: $(QUESTIONS) reports/questions
 	@mkdir -p $(@D)
 	$(Q)for f in $(QUESTIONS); do echo "{\"$$(basename $$f .sql)\","; \
 	    sed -e 's/\\/\\\\/g' -e 's/"/\\"/g' -e 's/^/"/' -e 's/$$/\\n"/' $$f; echo '},'; done > $@
-
-$(B)/gen/%.inc: reports/html/%
-	@mkdir -p $(@D)
-	$(Q)sed -e 's/\\/\\\\/g' -e 's/"/\\"/g' -e 's/^/"/' -e 's/$$/\\n",/' $< > $@
 
 $(B)/gen/build_info.inc: FORCE
 	@mkdir -p $(@D)
@@ -229,9 +229,10 @@ golden:
 bench: kvlab
 	@./kvlab bench $(if $(LLAMA),--llama-cpp $(LLAMA))
 
-## docs: write configs/README.md from the program's tables
+## docs: write configs/README.md from the program's tables, reports/DATABASE.md from the schema
 docs: kvlab
 	@bash tests/tools/configs_readme.sh ./kvlab > configs/README.md
+	@bash tests/tools/database_readme.sh harness/store/schema*.sql > reports/DATABASE.md
 
 ## lint: includes, registries, names, format, length of files and functions
 lint:

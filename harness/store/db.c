@@ -115,8 +115,8 @@ static void tidy_up(const char *path)
     sqlite3_close(h);
 }
 
-/* As a URI: the only way to say immutable. */
-static char *frozen_uri_dup(const char *path)
+/* As a URI: the only way to say immutable, or read-only of a second file. */
+static char *uri_dup(const char *path, const char *how)
 {
     struct buf b;
     buf_init(&b);
@@ -127,7 +127,7 @@ static char *frozen_uri_dup(const char *path)
         else
             buf_char(&b, *p);
     }
-    buf_str(&b, "?immutable=1");
+    buf_printf(&b, "?%s", how);
     return b.s;
 }
 
@@ -136,7 +136,7 @@ static int connect(struct db *db)
     int flags = db->mode == DB_READONLY    ? SQLITE_OPEN_READONLY
                 : db->mode == DB_READWRITE ? SQLITE_OPEN_READWRITE
                                            : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
-    char *name = db->mode == DB_READONLY && is_frozen(db->path) ? frozen_uri_dup(db->path)
+    char *name = db->mode == DB_READONLY && is_frozen(db->path) ? uri_dup(db->path, "immutable=1")
                  : !strncmp(db->path, "file:", 5) || *db->path == ':'
                      ? suffixed_dup("./", db->path) // a file of that name, not SQLite's meaning
                      : xstrdup(db->path);
@@ -273,11 +273,21 @@ int db_take_up(struct db *db, struct err *e)
     return check_same_file(db, e) || open_connection(db, e) ? -1 : 0;
 }
 
+static void forget_attached(struct db *db)
+{
+    if (db->tidy_attached)
+        tidy_up(db->attached);
+    free(db->attached);
+    db->attached = NULL;
+}
+
 void db_close(struct db *db)
 {
     if (!db)
         return;
     db_let_go(db);
+    if (db->attached)
+        forget_attached(db);
     if (db->tidy)
         tidy_up(db->path);
     free(db->path);
@@ -287,6 +297,29 @@ void db_close(struct db *db)
 const char *db_path(const struct db *db)
 {
     return db->path;
+}
+
+int db_attach(struct db *db, const char *path, struct err *e)
+{
+    assert(!db->attached && !db_in_transaction(db));
+    if (check_path(path, DB_READONLY, e))
+        return -1;
+    char *uri = uri_dup(path, is_frozen(path) ? "immutable=1" : "mode=ro");
+    struct db_val v = val_str(uri);
+    db->tidy_attached = !has_log(path) && !access(path, W_OK);
+    int rc = db_run(db, "ATTACH ?1 AS source", &v, 1, NULL, e);
+    free(uri);
+    if (!rc)
+        db->attached = xstrdup(path);
+    return rc ? err_in(e, "opening %s", path) : 0;
+}
+
+void db_detach(struct db *db)
+{
+    assert(db->attached && !db_in_transaction(db));
+    db_drop_kept(db); // a statement that reads it would hold it
+    sqlite3_exec(db->h, "DETACH source", NULL, NULL, NULL);
+    forget_attached(db);
 }
 
 int db_exec(struct db *db, const char *sql, struct err *e)

@@ -30,6 +30,11 @@ void db_let_go(struct db *db);
 int db_take_up(struct db *db, struct err *e);
 const char *db_path(const struct db *db);
 
+/* A second file, read-only and unchanged, whose tables are source.NAME until db_detach (or
+ * db_close); one at a time, and not in a transaction. */
+int db_attach(struct db *db, const char *path, struct err *e);
+void db_detach(struct db *db);
+
 /* ---- for SQL that people type ---- */
 
 /* From now on only SELECT and harmless PRAGMAs compile; all else is refused by name. */

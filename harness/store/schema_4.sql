@@ -115,6 +115,9 @@ CREATE INDEX job_cell ON job (run, task, state, sample_index, prompt_tokens, new
                               kv_full_bytes, kv_read_bytes, kv_read_full_bytes, kv_basis,
                               prefill_seconds, decode_seconds, build, finished_at);
 
+-- Who removes a job asks whether it failed.
+CREATE INDEX failure_job ON failure (job);
+
 ALTER TABLE ledger RENAME TO item_ledger;
 
 

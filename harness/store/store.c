@@ -208,6 +208,15 @@ static int make_new(struct db *db, struct err *e)
     return set_log(db, e) || to_this_version(db, e) ? -1 : 0;
 }
 
+int store_stamp(struct db *db, bool *older, struct err *e)
+{
+    struct stamp s;
+    if (read_stamp(db, &s, e))
+        return -1;
+    *older = s.version < STORE_VERSION;
+    return is_blank(&s) ? err_user(e, "%s is empty", db_path(db)) : check_ours(db, &s, e);
+}
+
 static int prepare(struct db *db, enum store_mode mode, bool *older, struct err *e)
 {
     struct stamp s;

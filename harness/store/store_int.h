@@ -26,6 +26,20 @@ struct store_steps {
  * of version 0. Does nothing when another process has just done it. */
 int store_migrate(struct db *db, struct store_steps list, struct err *e);
 
+/* Whether it is ours and of which age, by what the file says it is; ERR_USER where it is not. */
+int store_stamp(struct db *db, bool *older, struct err *e);
+
+/* ---- store_source.c ---- */
+
+/* A file of the newest version that holds what another one holds: that one itself, or a temporary
+ * copy that was brought up to date. The other one is never changed. */
+struct store_source {
+    char *path;
+    bool copy;
+};
+int store_source_open(const char *path, struct store_source *s, struct err *e);
+void store_source_close(struct store_source *s); // removes the copy
+
 /* ---- store_plan.c: jobs ---- */
 
 /* The SHA-256 that job j goes by, in hexadecimal digits. */

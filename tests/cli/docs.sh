@@ -11,6 +11,8 @@ readme=$top/README.md
 
 bash "$top/tests/tools/configs_readme.sh" "$KVLAB" >configs.md
 is "configs/README.md is what make docs writes" "" "$(diff "$top/configs/README.md" configs.md)"
+bash "$top/tests/tools/database_readme.sh" "$top"/harness/store/schema*.sql >database.md
+is "reports/DATABASE.md is what make docs writes" "" "$(diff "$top/reports/DATABASE.md" database.md)"
 
 block() { # LANGUAGE [N]: the Nth block of README in it
     awk -v start="\`\`\`$1" -v n="${2:-1}" '$0 == start && !--n {on = 1; next} /^```/ {if (on) exit} on' "$readme"

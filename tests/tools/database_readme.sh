@@ -1,0 +1,28 @@
+#!/bin/bash
+# Writes reports/DATABASE.md from the schema's own descriptions. usage: database_readme.sh SQL... (schema.sql and its steps)
+set -eu
+db=$(mktemp)
+trap 'rm -f "$db"' EXIT
+cat "$@" | sqlite3 "$db"
+cat <<'TOP'
+# The database
+
+Every table, view and column, as `SELECT * FROM docs` has them. This page is written by `make docs`; a test compares
+them. Start with the views `result`, `item`, `comparison`, `provenance` and `ledger`; [README.md](README.md) has
+questions to begin with. Tables are STRICT, with primary and foreign keys; `application_id` is 0x6b766c62, `user_version`
+the version of the schema. Scores are from 0 to 100 in the views and in `published`, from 0 to 1 in table `score`. In
+older versions `ledger` was the table that is now `item_ledger`; a query of its columns still works.
+TOP
+for kind in view table; do
+    printf '\n## %ss\n' "${kind^}"
+    for name in $(sqlite3 "$db" "SELECT name FROM sqlite_schema WHERE type = '$kind' AND name NOT LIKE 'sqlite_%' ORDER BY name"); do
+        printf '\n### %s\n\n' "$name"
+        sqlite3 "$db" "SELECT text || '.' FROM docs WHERE object = '$name' AND \"column\" = ''"
+        head='column' type="''"
+        [[ $kind == view ]] || head='column | type' type="' | ' || lower(i.type) || iif(i.pk, ', key', '')
+            || coalesce((SELECT ' → ' || f.\"table\" FROM pragma_foreign_key_list('$name') f WHERE f.\"from\" = i.name), '')"
+        printf '\n| %s | what |\n|%s---|---|\n' "$head" "$([[ $kind == view ]] || echo '---|')"
+        sqlite3 "$db" "SELECT '| \`' || i.name || '\`' || $type || ' | ' || replace(d.text, '|', '\\|') || ' |'
+            FROM pragma_table_info('$name') i JOIN docs d ON d.object = '$name' AND d.\"column\" = i.name ORDER BY i.cid"
+    done
+done
