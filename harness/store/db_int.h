@@ -24,10 +24,10 @@ struct db {
     enum db_mode mode;
     dev_t device; // the file, however it may be called
     ino_t inode;
-    char word[32];              // first word of the statement last prepared
-    char refused[128];          // what the authorizer said no to in it
-    bool tidy;                  // see tidy_up()
-    char *attached;             // path of the second file, or NULL
+    char word[32];     // first word of the statement last prepared
+    char refused[128]; // what the authorizer said no to in it
+    bool tidy;         // see tidy_up()
+    char *attached;    // path of the second file, or NULL
     bool tidy_attached;
     struct stmt *kept[DB_KEPT]; // statements to be used again, the latest last
     int n_kept;
