@@ -130,13 +130,20 @@ $(B)/gen/%.inc: reports/html/%
 	@mkdir -p $(@D)
 	$(Q)sed -e 's/\\/\\\\/g' -e 's/"/\\"/g' -e 's/^/"/' -e 's/$$/\\n",/' $< > $@
 
+# One string each: C promises to take 4,095 bytes.
+QUESTIONS := $(sort $(wildcard reports/questions/*.sql))
+$(B)/gen/questions.inc: $(QUESTIONS) reports/questions
+	@mkdir -p $(@D)
+	$(Q)for f in $(QUESTIONS); do echo "{\"$$(basename $$f .sql)\","; \
+	    sed -e 's/\\/\\\\/g' -e 's/"/\\"/g' -e 's/^/"/' -e 's/$$/\\n"/' $$f; echo '},'; done > $@
+
 $(B)/gen/build_info.inc: FORCE
 	@mkdir -p $(@D)
 	@{ echo "#define BUILD_COMMIT \"$$(git rev-parse --short=12 HEAD 2>/dev/null || echo none)\""; \
 	   echo "#define BUILD_DIRTY $$(git diff --quiet HEAD -- 2>/dev/null && echo 0 || echo 1)"; \
 	   echo '#define BUILD_CFLAGS "$(strip $(OPT) -ffp-contract=off $(CFLAGS))"'; \
 	 } > $@.new; cmp -s $@.new $@ && rm $@.new || mv $@.new $@
-GEN := $(B)/gen/build_info.inc $(patsubst harness/store/%.sql,$(B)/gen/%.inc,$(wildcard harness/store/*.sql)) \
+GEN := $(B)/gen/build_info.inc $(B)/gen/questions.inc $(patsubst harness/store/%.sql,$(B)/gen/%.inc,$(wildcard harness/store/*.sql)) \
        $(patsubst reports/html/%,$(B)/gen/%.inc,$(wildcard reports/html/*.css reports/html/*.js))
 $(OBJ): | $(GEN)
 

@@ -59,22 +59,26 @@ static const char *maps_ours(struct maps *m, const char *theirs)
 
 /* ---- names, for errors ---- */
 
-enum { MOST_NAMES = 64 };
-
 struct names {
-    const char *list[MOST_NAMES];
+    const char **list;
     size_t n;
 };
+
+static void add_name(struct names *names, char *name)
+{
+    names->list = xrealloc(names->list, mem_size(names->n + 1, sizeof *names->list));
+    names->list[names->n++] = name;
+}
 
 static int names_of(struct names *names, struct store *s, const char *sql, struct err *e)
 {
     struct stmt *q;
     int rc;
-    *names = (struct names){{NULL}, 0};
+    *names = (struct names){NULL, 0};
     if (stmt_open(store_db(s), sql, NULL, 0, &q, e))
         return -1;
-    while ((rc = stmt_step(q, e)) == 1 && names->n < MOST_NAMES)
-        names->list[names->n++] = stmt_str_dup(q, 0);
+    while ((rc = stmt_step(q, e)) == 1)
+        add_name(names, stmt_str_dup(q, 0));
     stmt_close(q);
     return rc < 0 ? -1 : 0;
 }
@@ -83,6 +87,7 @@ static void names_release(struct names *names)
 {
     for (size_t i = 0; i < names->n; i++)
         free((void *)names->list[i]);
+    free(names->list);
 }
 
 static int unknown_paper(struct store *s, const char *paper, struct err *e)
@@ -105,18 +110,20 @@ static int unknown_paper(struct store *s, const char *paper, struct err *e)
 
 static int unused_map(const struct against *a, const struct maps *m, struct err *e)
 {
-    const char *names[MOST_NAMES];
+    struct names names = {NULL, 0};
     char hint[128];
-    size_t n = 0;
-    for (int i = 0; i < a->n_pairs && n + 1 < MOST_NAMES; i++) {
-        names[n++] = a->pair[i].setting;
-        names[n++] = a->pair[i].model;
+    int rc = 0;
+    for (int i = 0; i < a->n_pairs; i++) {
+        add_name(&names, xstrdup(a->pair[i].setting));
+        add_name(&names, xstrdup(a->pair[i].model));
     }
-    for (int i = 0; i < m->n; i++)
+    for (int i = 0; i < m->n && !rc; i++)
         if (!m->list[i].used)
-            return err_user(e, "against: %s has no setting or model '%s'%s", a->paper,
-                            m->list[i].theirs, near_hint(hint, m->list[i].theirs, names, n));
-    return 0;
+            rc = err_user(e, "against: %s has no setting or model '%s'%s", a->paper,
+                          m->list[i].theirs,
+                          near_hint(hint, m->list[i].theirs, names.list, names.n));
+    names_release(&names);
+    return rc;
 }
 
 static int unknown_ours(struct store *s, const char *name, struct err *e)

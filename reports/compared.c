@@ -54,9 +54,17 @@ bool compared_has_categories(const struct comparison *c)
 void compared_columns(struct grid *g)
 {
     static const char *const words[] = {"task", "category"};
-    static const char *const numbers[] = {"n",     "missing", "score",           "stderr",
-                                          "low",   "high",    "pairs",           "difference",
-                                          "difference_stderr", "difference_low", "difference_high",
+    static const char *const numbers[] = {"n",
+                                          "missing",
+                                          "score",
+                                          "stderr",
+                                          "low",
+                                          "high",
+                                          "pairs",
+                                          "difference",
+                                          "difference_stderr",
+                                          "difference_low",
+                                          "difference_high",
                                           "p"};
     static const char *const last[] = {"p_adjusted", "won", "lost", "tied"};
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
@@ -131,8 +139,8 @@ void compared_p(struct grid *g, double p)
 
 void compared_put_method(const struct comparison *c, struct buf *out)
 {
-    buf_printf(out, "percentile bootstrap of items, %d resamples, seed %llu",
-               c->options.resamples, (unsigned long long)c->options.seed);
+    buf_printf(out, "percentile bootstrap of items, %d resamples, seed %llu", c->options.resamples,
+               (unsigned long long)c->options.seed);
 }
 
 struct tally {
@@ -177,16 +185,18 @@ void compared_notes(struct doc *d, const struct comparison *c, const char *basel
     buf_init(&method);
     put_pairs(&n, &b);
     compared_put_method(c, &method);
-    doc_note(d, "† the %g %% interval of the difference to %s, paired by item, excludes 0 (%s; %s).%s",
+    doc_note(d,
+             "† the %g %% interval of the difference to %s, paired by item, excludes 0 (%s; %s).%s",
              100 * c->options.level, baseline, method.s, b.s,
              n.fewest < PAIRS_FEW ? " Intervals of so few pairs are too narrow." : "");
     if (n.comparisons)
-        doc_note(d,
-                 "%d comparison%s of a setting and task: %d %s a dagger, about %.*f would by chance "
-                 "alone; p adjusted (BH) is below %g in %d.",
-                 n.comparisons, n.comparisons == 1 ? "" : "s", n.daggers,
-                 n.daggers == 1 ? "has" : "have", n.comparisons * chance < 10, n.comparisons * chance,
-                 chance, n.adjusted);
+        doc_note(
+            d,
+            "%d comparison%s of a setting and task: %d %s a dagger, about %.*f would by chance "
+            "alone; p adjusted (BH) is below %g in %d.",
+            n.comparisons, n.comparisons == 1 ? "" : "s", n.daggers,
+            n.daggers == 1 ? "has" : "have", n.comparisons * chance < 10, n.comparisons * chance,
+            chance, n.adjusted);
     buf_release(&method);
     buf_release(&b);
 }
@@ -219,11 +229,12 @@ void compared_smallest_note(struct doc *d, const struct scores_table *t, const s
     difference_find(task, t->n_tasks, &found);
     free(task);
     if (!isnan(found.points))
-        doc_note(d,
-                 "The smallest difference in the mean of tasks that so many items show, in 80 of 100 "
-                 "repetitions at the 5 %% level: %.1f points (items differ by %.0f, %s).",
-                 found.points, found.sd,
-                 !found.assumed                ? "measured here"
-                 : found.assumed < found.tasks ? "partly assumed"
-                                               : "assumed: too few pairs to measure it");
+        doc_note(
+            d,
+            "The smallest difference in the mean of tasks that so many items show, in 80 of 100 "
+            "repetitions at the 5 %% level: %.1f points (items differ by %.0f, %s).",
+            found.points, found.sd,
+            !found.assumed                ? "measured here"
+            : found.assumed < found.tasks ? "partly assumed"
+                                          : "assumed: too few pairs to measure it");
 }

@@ -35,6 +35,7 @@ void compared_notes(struct doc *d, const struct comparison *c, const char *basel
 /* How intervals were made, without a full stop: "percentile bootstrap of items, ...". */
 void compared_put_method(const struct comparison *c, struct buf *out);
 /* The smallest difference to the baseline that so many items show. */
-void compared_smallest_note(struct doc *d, const struct scores_table *t, const struct comparison *c);
+void compared_smallest_note(struct doc *d, const struct scores_table *t,
+                            const struct comparison *c);
 
 #endif

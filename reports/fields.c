@@ -49,9 +49,9 @@ static void put(struct fields *l, const char *name, int at, struct text value, b
 
 static bool is_described(const char *column)
 {
-    static const char *const not[] = {"id", "identity", "name", "json", "method", "preset"};
-    for (size_t i = 0; i < sizeof not / sizeof *not; i++)
-        if (!strcmp(column, not[i]))
+    static const char *const not [] = {"id", "identity", "name", "json", "method", "preset"};
+    for (size_t i = 0; i < sizeof not / sizeof *not ; i++)
+        if (!strcmp(column, not [i]))
             return false;
     return true;
 }

@@ -1,7 +1,7 @@
 /*
  * What the settings of a group of tables are, field by field: typed columns of table setting, every
- * option of every method, columns of table protocol. For an axis: which fields are numbers and vary;
- * and for its series: in what else settings differ.
+ * option of every method, columns of table protocol. For an axis: which fields are numbers and
+ * vary; and for its series: in what else settings differ.
  */
 #ifndef KVLAB_FIELDS_H
 #define KVLAB_FIELDS_H
@@ -9,12 +9,12 @@
 #include "reports/frame.h"
 
 struct field {
-    char *name;      // "key_bits", "kvo.token_budget", "max_prompt_tokens"
-    bool typed;      // a column of setting
-    bool protocol;   // a column of protocol
-    char **text;     // [n]: "" where it does not apply
-    double *value;   // [n]: NaN where it is no number
-    int distinct;    // numbers
+    char *name;    // "key_bits", "kvo.token_budget", "max_prompt_tokens"
+    bool typed;    // a column of setting
+    bool protocol; // a column of protocol
+    char **text;   // [n]: "" where it does not apply
+    double *value; // [n]: NaN where it is no number
+    int distinct;  // numbers
 };
 
 struct fields {

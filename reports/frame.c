@@ -52,8 +52,8 @@ static int unknown_y(const struct scores *s, const char *wanted, struct err *e)
     buf_init(&b);
     for (size_t i = 0; i < n; i++)
         buf_printf(&b, "%s%s", i == categories ? "; tasks: " : i ? ", " : "", names[i]);
-    err_user(e, "--y '%s' is no task or category of experiment %s%s; it may be: %s", wanted, s->name,
-             near_hint(hint, wanted, names, n), b.s);
+    err_user(e, "--y '%s' is no task or category of experiment %s%s; it may be: %s", wanted,
+             s->name, near_hint(hint, wanted, names, n), b.s);
     buf_release(&b);
     free(names);
     return -1;
@@ -145,7 +145,8 @@ static int row_named(const struct scores_table *t, const char *name)
     return -1;
 }
 
-struct comparison_options frame_options(const struct scores_table *t, const struct report_request *r)
+struct comparison_options frame_options(const struct scores_table *t,
+                                        const struct report_request *r)
 {
     return (struct comparison_options){r->seed, r->resamples, r->level / 100,
                                        r->baseline ? row_named(t, r->baseline)
@@ -165,7 +166,8 @@ static void compare(struct frame *f, struct frame_table *t, const struct report_
     part_release(&p);
 }
 
-const struct comparison_cell *frame_cell(const struct frame *f, const struct frame_table *t, int row)
+const struct comparison_cell *frame_cell(const struct frame *f, const struct frame_table *t,
+                                         int row)
 {
     switch (f->y) {
     case FRAME_TASK:

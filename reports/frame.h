@@ -36,8 +36,8 @@ struct frame {
     char *y_label; // "score, mean of 6 tasks", for an axis
 };
 
-/* What is loaded besides the scores: tokens, bytes and seconds; comparisons, without which there are
- * no cells. */
+/* What is loaded besides the scores: tokens, bytes and seconds; comparisons, without which there
+ * are no cells. */
 enum { FRAME_MEASURES = 1, FRAME_COMPARISONS = 2 };
 /* Takes experiment, model, baseline, y, seed, resamples, level, mix_protocols of the request. */
 int frame_load(struct frame *f, struct store *s, const struct report_request *r, unsigned what,

@@ -34,8 +34,8 @@ struct front_bytes front_bytes(const struct frame_table *t, int row)
     double sum[5] = {0};
     bool seen[2] = {false};
     for (int k = 0; k < t->n_tasks; k++)
-        add_cell(&t->scores->row[row].cell[t->task[k]], t->scores->task[t->task[k]].n_items, &b, sum,
-                 seen);
+        add_cell(&t->scores->row[row].cell[t->task[k]], t->scores->task[t->task[k]].n_items, &b,
+                 sum, seen);
     b.mixed = seen[0] && seen[1];
     b.held_share = share(sum[0], sum[1]);
     b.held_token = b.held_share * t->full_token;
@@ -59,8 +59,7 @@ void front_find(struct front_point *p, int n)
     for (int i = 0; i < n; i++) {
         p[i].beaten_by = -1;
         for (int k = 0; k < n; k++)
-            if (beats(&p[k], &p[i]) &&
-                (p[i].beaten_by < 0 || is_better(&p[k], &p[p[i].beaten_by])))
+            if (beats(&p[k], &p[i]) && (p[i].beaten_by < 0 || is_better(&p[k], &p[p[i].beaten_by])))
                 p[i].beaten_by = k;
         p[i].front = !isnan(p[i].x) && !isnan(p[i].y) && p[i].beaten_by < 0;
     }

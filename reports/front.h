@@ -20,7 +20,7 @@ struct front_bytes {
 struct front_bytes front_bytes(const struct frame_table *t, int row);
 
 struct front_point {
-    double x, y;  // bytes: less is better; score: more is better. NaN: not in the running
+    double x, y; // bytes: less is better; score: more is better. NaN: not in the running
     bool front;
     int beaten_by; // the best of those that beat it, -1: none
 };

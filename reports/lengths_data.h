@@ -1,6 +1,6 @@
 /*
- * The items of a table by the length of their records: LongBench-E's buckets. Each bucket is a table
- * of scores of its own, with the tasks that have items there, and its comparison.
+ * The items of a table by the length of their records: LongBench-E's buckets. Each bucket is a
+ * table of scores of its own, with the tasks that have items there, and its comparison.
  *
  * A record's length is what its data set says (table sample, in words or characters); of a task
  * with records that say none it is the prompt's in tokens, the same for all settings.
@@ -24,8 +24,8 @@ struct lengths_part {
 
 struct lengths {
     const struct scores_table *whole;
-    double **length;   // [tasks][places]; NaN: not known
-    bool *by_prompt;   // [tasks]: in tokens
+    double **length;          // [tasks][places]; NaN: not known
+    bool *by_prompt;          // [tasks]: in tokens
     int n_by_prompt, unknown; // tasks; items of which no length is known
     struct lengths_part part[LENGTHS_BUCKETS];
 };

@@ -1,5 +1,6 @@
-/* Which items the page shows with their answers: all of a small experiment; else of every cell those
- * that lost the most, first the first of each cell, then the second ones, until the page is full. */
+/* Which items the page shows with their answers: all of a small experiment; else of every cell
+ * those that lost the most, first the first of each cell, then the second ones, until the page is
+ * full. */
 #include <math.h>
 #include <stdlib.h>
 
@@ -67,8 +68,8 @@ static int rank_cell(struct page *p, int table, int row, int task, struct page_i
         const int state = t->row[row].cell[task].item[i].state;
         if (state != SCORES_DONE && state != SCORES_FAILED)
             continue;
-        into[n++] = (struct page_item){table, row, task, i, 0,
-                                       difference_of(p, table, row, task, i)};
+        into[n++] =
+            (struct page_item){table, row, task, i, 0, difference_of(p, table, row, task, i)};
     }
     qsort(into, (size_t)n, sizeof *into, within_cell);
     for (int i = 0; i < n; i++)

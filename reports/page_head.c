@@ -11,8 +11,9 @@ void page_put_begin(struct page *p)
     page_str(p, "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\" />\n"
                 "<meta http-equiv=\"Content-Security-Policy\" content=\"");
     page_assets_policy(p->out);
-    page_str(p, "\" />\n<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\" />\n"
-                "<meta name=\"referrer\" content=\"no-referrer\" />\n<title>");
+    page_str(p,
+             "\" />\n<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\" />\n"
+             "<meta name=\"referrer\" content=\"no-referrer\" />\n<title>");
     page_text_of(p, p->scores.name);
     page_str(p, " - kvlab</title>\n<style>");
     page_assets_style(p->out);
@@ -88,8 +89,9 @@ int page_put_head(struct page *p, struct err *e)
 {
     page_str(p, "<main>\n<header>\n<div class=\"top\"><h1>");
     page_text_of(p, p->scores.name);
-    page_str(p, "</h1><button type=\"button\" id=\"theme\" hidden=\"hidden\">Colours</button></div>\n"
-                "<dl>\n");
+    page_str(p,
+             "</h1><button type=\"button\" id=\"theme\" hidden=\"hidden\">Colours</button></div>\n"
+             "<dl>\n");
     for (int i = 0; i < p->scores.n_tables; i++)
         page_fact(p, i ? "and" : "model", "%s, protocol %s", p->scores.table[i].model_name,
                   p->scores.table[i].protocol_name);
@@ -126,8 +128,8 @@ static void put_filter(struct page *p, const char *kind, const char *label, stru
                 "placeholder=\"words of a name\" autocomplete=\"off\" />\n",
                 kind, label, kind);
     for (int i = 0; i < names->n; i++) {
-        page_printf(p, "<button type=\"button\" aria-pressed=\"false\" data-kind=\"%s\" data-key=\"",
-                    kind);
+        page_printf(
+            p, "<button type=\"button\" aria-pressed=\"false\" data-kind=\"%s\" data-key=\"", kind);
         page_text_of(p, names->v[i]);
         page_str(p, "\">");
         page_text_of(p, names->v[i]);

@@ -164,16 +164,17 @@ int page_put_items(struct page *p, const struct page_item *i, int n, struct err 
     const int base = p->comparison[i->table].options.baseline;
     const bool beside = base >= 0 && base != i->row;
     int rc = 0;
-    page_printf(p,
-                "<div class=\"box\" tabindex=\"0\" role=\"region\" aria-label=\"Items\">\n"
-                "<table class=\"items\">\n<thead>\n<tr><th scope=\"col\">item</th>"
-                "<th scope=\"col\" class=\"n\">score</th>%s<th scope=\"col\">references</th>"
-                "<th scope=\"col\">answer</th>%s<th scope=\"col\" class=\"n\">prompt</th>"
-                "<th scope=\"col\" class=\"n\">new</th><th scope=\"col\">end</th>"
-                "<th scope=\"col\" class=\"n\">KV bytes</th><th scope=\"col\" class=\"n\">KV %%</th>"
-                "<th scope=\"col\" class=\"n\">read %%</th></tr>\n</thead>\n<tbody>\n",
-                beside ? "<th scope=\"col\" class=\"n\">full</th>" : "",
-                beside ? "<th scope=\"col\">full cache’s answer</th>" : "");
+    page_printf(
+        p,
+        "<div class=\"box\" tabindex=\"0\" role=\"region\" aria-label=\"Items\">\n"
+        "<table class=\"items\">\n<thead>\n<tr><th scope=\"col\">item</th>"
+        "<th scope=\"col\" class=\"n\">score</th>%s<th scope=\"col\">references</th>"
+        "<th scope=\"col\">answer</th>%s<th scope=\"col\" class=\"n\">prompt</th>"
+        "<th scope=\"col\" class=\"n\">new</th><th scope=\"col\">end</th>"
+        "<th scope=\"col\" class=\"n\">KV bytes</th><th scope=\"col\" class=\"n\">KV %%</th>"
+        "<th scope=\"col\" class=\"n\">read %%</th></tr>\n</thead>\n<tbody>\n",
+        beside ? "<th scope=\"col\" class=\"n\">full</th>" : "",
+        beside ? "<th scope=\"col\">full cache’s answer</th>" : "");
     for (int k = 0; k < n && !rc; k++)
         rc = put_item(p, &i[k], e);
     page_str(p, "</tbody>\n</table>\n</div>\n");

@@ -1,4 +1,5 @@
-/* The other reports in the page, each as it is made for all formats: a new one appears by itself. */
+/* The other reports in the page, each as it is made for all formats: a new one appears by itself.
+ */
 #include <string.h>
 
 #include "reports/page_int.h"
@@ -30,9 +31,10 @@ static void put_report(struct page *p, const struct report *r)
     struct doc *d;
     struct err e;
     struct buf prefix;
-    page_printf(p, "<section class=\"report\" id=\"report-%s\">\n<h2>Report %s: ", r->name, r->name);
+    page_printf(p, "<section class=\"report\" id=\"report-%s\">\n<h2>Report %s</h2>\n<p>", r->name,
+                r->name);
     page_text_of(p, r->summary);
-    page_str(p, "</h2>\n");
+    page_str(p, "</p>\n");
     buf_init(&prefix);
     buf_printf(&prefix, "%s-", r->name);
     if (!report_build(r, p->store, &q, &d, &e)) {

@@ -43,7 +43,8 @@ static void put_heads(struct page *p, const struct scores_table *t)
     put_categories(p, t);
     page_str(p, "</tr>\n<tr>");
     put_head(p, "tasks", "mean of all tasks");
-    put_head(p, "categories", "mean of the categories&#39; means, as on LongBench&#39;s leaderboard");
+    put_head(p, "categories",
+             "mean of the categories&#39; means, as on LongBench&#39;s leaderboard");
     put_head(p, "− full", "mean of tasks less that of the full cache, by item");
     put_head(p, "KV %", "bytes of the cache at the end as a share of a full f16 cache");
     put_head(p, "read %", "bytes of the cache that steps read, as a share of the same");
@@ -157,23 +158,23 @@ static const struct comparison_cell *cell_of(const struct page *p, int table, in
     return task < 0 ? &r->average[-1 - task] : &r->cell[task];
 }
 
-/* The best of the compressed settings, where there are several. */
+/* The best of the compressed settings, where one is worse. */
 static bool is_best(const struct page *p, int table, int row, int task)
 {
     const struct scores_table *t = &p->scores.table[table];
     const double mine = cell_of(p, table, row, task)->score.mean;
-    int others = 0;
+    bool any_worse = false;
     if (scores_row_is_reference(&t->row[row]) || isnan(mine))
         return false;
     for (int i = 0; i < t->n_rows; i++) {
         const double x = cell_of(p, table, i, task)->score.mean;
         if (i == row || scores_row_is_reference(&t->row[i]) || isnan(x))
             continue;
-        others++;
         if (x > mine)
             return false;
+        any_worse |= x < mine;
     }
-    return others > 0;
+    return any_worse;
 }
 
 static void put_name(struct page *p, const struct scores_row *r)
@@ -233,11 +234,12 @@ static void put_shows(struct page *p, int table)
         {"se", "standard error"}, {"ci", "interval"}, {"df", "difference to full"}};
     page_str(p, "<p class=\"show quiet\">Beside a score:</p>\n");
     for (size_t i = 0; i < sizeof show / sizeof *show; i++)
-        page_printf(p,
-                    "<input type=\"radio\" class=\"show show-%s\" name=\"show%d\" id=\"show%d%s\"%s />"
-                    "<label class=\"show\" for=\"show%d%s\">%s</label>\n",
-                    show[i][0], table, table, show[i][0], i ? "" : " checked=\"checked\"", table,
-                    show[i][0], show[i][1]);
+        page_printf(
+            p,
+            "<input type=\"radio\" class=\"show show-%s\" name=\"show%d\" id=\"show%d%s\"%s />"
+            "<label class=\"show\" for=\"show%d%s\">%s</label>\n",
+            show[i][0], table, table, show[i][0], i ? "" : " checked=\"checked\"", table,
+            show[i][0], show[i][1]);
 }
 
 static void put_notes(struct page *p, int table)
@@ -247,8 +249,7 @@ static void put_notes(struct page *p, int table)
                 "its items. ±: standard error, by the chance of items.</li>\n");
     if (o->baseline >= 0) {
         page_str(p, "<li>† and shade (orange lower, blue higher): the ");
-        page_printf(p,
-                    "%g %% interval of the difference to ‘", 100 * o->level);
+        page_printf(p, "%g %% interval of the difference to ‘", 100 * o->level);
         page_text_of(p, p->scores.table[table].row[o->baseline].name);
         page_str(p, "’, paired by item, does not hold 0; not corrected for the number of "
                     "comparisons. Adjusted p stand beside the items.</li>\n");

@@ -50,8 +50,7 @@ static void put_difference(struct page *p, const struct comparison_difference *d
     put_fact(p, "difference to full", d2->difference, 2, true);
     put_fact(p, "its standard error", d2->stderr_, 2, false);
     put_interval(p, "its interval", d->interval, true);
-    page_printf(p,
-                "<div><dt>items</dt><dd>%d better, %d worse, %d equal of %d pairs</dd></div>\n",
+    page_printf(p, "<div><dt>items</dt><dd>%d better, %d worse, %d equal of %d pairs</dd></div>\n",
                 d2->won, d2->lost, d2->tied, d2->pairs);
     if (isnan(d2->p))
         return;

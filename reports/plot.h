@@ -36,15 +36,16 @@ void plot_reference(struct plot *p, const char *label, double y, double low, dou
 
 /* How the intervals of a series are drawn, and whether a line joins its points. */
 enum plot_style {
-    PLOT_BARS,   // a line, bars
-    PLOT_BAND,   // a line in a band
+    PLOT_BARS,    // a line, bars
+    PLOT_BAND,    // a line in a band
     PLOT_SCATTER, // no line, bars
     PLOT_FRONT    // a grey stair from point to point, rings around them: what nothing beats
 };
 void plot_series(struct plot *p, const char *label, enum plot_style style);
 /* Of the last series, in any order; low and high NAN: no interval. Drawn by rising x. */
 void plot_point(struct plot *p, double x, double y, double low, double high);
-/* A name above the point added last, where it does not touch that of one to its left; in data always. */
+/* A name above the point added last, where it is short and does not touch that of a point to its
+ * left. */
 void plot_point_name(struct plot *p, const char *name);
 
 /* The points stand in a table of the report already: text formats do not list them again. */

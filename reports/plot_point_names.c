@@ -1,5 +1,5 @@
-/* Names of single points: small, above them, towards the side where there is room; one that would
- * touch the name of a point further left is left out of the picture. */
+/* Names of single points: small, above them, towards the side where there is room. Left out of the
+ * picture are long ones, and those that would touch the name of a point further left. */
 #include <stdlib.h>
 
 #include "harness/base/mem.h"
@@ -8,6 +8,8 @@
 
 /* Shares of the area. */
 static const double letter = 0.0125, small_line = 0.042, beside = 0.012;
+
+enum { LONGEST = 28 }; // columns
 
 struct box {
     double left, right, y;
@@ -48,7 +50,8 @@ static void put_line_names(const struct plot *p, const struct plot_layout *l,
     struct box *box = xcalloc((size_t)s->n + 1, sizeof *box);
     int n = 0;
     for (int k = 0; k < s->n; k++) {
-        if (!s->dot[k].name || !plot_has_place(p, &s->dot[k]))
+        if (!s->dot[k].name || !plot_has_place(p, &s->dot[k]) ||
+            visible_columns(text_of(s->dot[k].name)) > LONGEST)
             continue;
         bool right = place(p, l, &s->dot[k], &box[n]), free_place = true;
         for (int i = 0; i < n; i++)

@@ -242,7 +242,7 @@ static void put_interval(const struct plot *p, int i, struct buf *out)
         buf_printf(out, "with filledcurves fc rgb '%s' fs transparent solid 0.15 noborder, \\\n  ",
                    colour_of(i));
     } else {
-        put_source(p, i, "1:2:3:4", out);
+        put_source(p, i, "1:($3 == $3 ? $2 : NaN):3:4", out); // NaN: no bar, else it ends below
         buf_printf(out, "with yerrorbars pt 0 lw 0.9 lc rgb '%s', \\\n  ", colour_of(i));
     }
 }

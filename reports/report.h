@@ -27,10 +27,12 @@ struct report_request {
     int resamples;
     double level; // of intervals, in percent
     bool mix_protocols;
+    int items; // how many single items are shown at most
 };
 
 /* Every default; seed 1, 1000 resamples, 95 %. */
-#define REPORT_REQUEST ((struct report_request){.seed = 1, .resamples = 1000, .level = 95})
+#define REPORT_REQUEST                                                                             \
+    ((struct report_request){.seed = 1, .resamples = 1000, .level = 95, .items = 5})
 
 /* Flags of the command line that a report may take. */
 enum {
@@ -44,6 +46,7 @@ enum {
     REPORT_LEVEL = 1 << 7,
     REPORT_MIX_PROTOCOLS = 1 << 8,
     REPORT_PLOT = 1 << 9, // it has plots
+    REPORT_ITEMS = 1 << 10,
     REPORT_RESAMPLING = REPORT_SEED | REPORT_RESAMPLES | REPORT_LEVEL
 };
 

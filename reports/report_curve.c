@@ -12,11 +12,12 @@ static int build_curve(struct store *s, const struct report_request *r, struct d
 const struct report report_curve = {
     .name = "curve",
     .summary = "score against any number of the settings, and its difference to the full cache",
-    .help = "--x: a column of table setting (key_bits, token_budget, ...), an option "
-            "(kvo.token_budget), or with --mix-protocols a column of table protocol "
-            "(max_prompt_tokens). Without it the field that varies most. Settings that differ in "
-            "something else as well stand on different lines, named by that. --y: tasks (their mean; "
-            "the default), categories, a category, or a task.",
+    .help =
+        "--x: a column of table setting (key_bits, token_budget, ...), an option "
+        "(kvo.token_budget), or with --mix-protocols a column of table protocol "
+        "(max_prompt_tokens). Without it the field that varies most. Settings that differ in "
+        "something else as well stand on different lines, named by that. --y: tasks (their mean; "
+        "the default), categories, a category, or a task.",
     .takes = REPORT_EXPERIMENT | REPORT_MODEL | REPORT_BASELINE | REPORT_X | REPORT_Y |
              REPORT_RESAMPLING | REPORT_MIX_PROTOCOLS | REPORT_PLOT,
     .build = build_curve,
@@ -35,10 +36,11 @@ static void list_fields(const struct fields *l, bool protocols, struct buf *out)
 
 static int none_varies(const struct frame *f, struct err *e)
 {
-    return err_user(e,
-                    "experiment %s has no settings that differ in a number: there is nothing for an "
-                    "x axis",
-                    f->scores.name);
+    return err_user(
+        e,
+        "experiment %s has no settings that differ in a number: there is nothing for an "
+        "x axis",
+        f->scores.name);
 }
 
 static int unknown_field(const struct frame *f, const struct fields *l, const char *wanted,
@@ -66,10 +68,11 @@ static int useless_field(const struct frame *f, const struct fields *l, const st
     buf_init(&list);
     list_fields(l, mixed, &list);
     if (x->protocol && !mixed && f->scores.n_tables > 1)
-        err_user(e,
-                 "--x %s is the protocol's: several protocols in one plot want --mix-protocols (they "
-                 "answer different prompts)",
-                 x->name);
+        err_user(
+            e,
+            "--x %s is the protocol's: several protocols in one plot want --mix-protocols (they "
+            "answer different prompts)",
+            x->name);
     else if (!x->distinct)
         err_user(e, "--x %s is no number in experiment %s; these vary: %s", x->name, f->scores.name,
                  list.n ? list.s : "none");
@@ -102,10 +105,10 @@ struct group {
     struct frame_group g;
     struct fields fields;
     const struct field *x;
-    int *series, *order;         // [n]; settings on lines by line, then by x
+    int *series, *order;              // [n]; settings on lines by line, then by x
     const struct frame_table **table; // [n]
-    int *row;                    // [n]
-    char **label;                // [lines]
+    int *row;                         // [n]
+    char **label;                     // [lines]
     int n, lines, on_lines;
 };
 
@@ -361,8 +364,9 @@ static void put_group_notes(const struct group *g, int left_out, struct doc *d)
 {
     const int shortest = shortest_line(g), single = g->lines - count_drawn(g, shortest);
     if (single)
-        doc_note(d, "%d setting%s that %s no line with others over %s: in the table, not in the plots.",
-                 single, single == 1 ? "" : "s", single == 1 ? "makes" : "make", g->x->name);
+        doc_note(
+            d, "%d setting%s that %s no line with others over %s: in the table, not in the plots.",
+            single, single == 1 ? "" : "s", single == 1 ? "makes" : "make", g->x->name);
     if (left_out)
         doc_note(d, "%d more line%s than a plot can show: in the table.", left_out,
                  left_out == 1 ? "" : "s");

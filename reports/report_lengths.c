@@ -57,7 +57,8 @@ static void put_interval(struct stats_interval i, struct grid *g)
 
 static void add_mean(const struct lengths *l, struct doc *d)
 {
-    struct grid *g = doc_grid(d, DOC_SHOWN, "mean", "Mean of the tasks that have items in the bucket");
+    struct grid *g =
+        doc_grid(d, DOC_SHOWN, "mean", "Mean of the tasks that have items in the bucket");
     grid_column(g, "", "setting", GRID_LEFT);
     for (int b = 0; b < LENGTHS_BUCKETS; b++) {
         if (!l->part[b].items)
@@ -123,7 +124,7 @@ static void add_tasks(const struct lengths *l, struct doc *d)
 
 static struct grid *data_grid(struct doc *d)
 {
-    static const char *const words[] = {"model", "protocol", "variant", "setting",
+    static const char *const words[] = {"model", "protocol", "variant",  "setting",
                                         "task",  "bucket",   "length_of"};
     struct grid *g = doc_grid(d, DOC_DATA, "lengths_data", NULL);
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
@@ -177,8 +178,8 @@ static void add_line(const struct lengths *l, int row, bool difference, struct p
         if (!c)
             continue;
         struct stats_interval i = difference ? c->difference.interval : c->score.interval;
-        plot_point(p, l->part[b].length, difference ? c->difference.paired.difference : c->score.mean,
-                   i.lo, i.hi);
+        plot_point(p, l->part[b].length,
+                   difference ? c->difference.paired.difference : c->score.mean, i.lo, i.hi);
     }
 }
 
@@ -188,8 +189,9 @@ static int add_plot(const struct lengths *l, const struct report_request *r, con
 {
     struct plot *p = doc_plot(d, difference ? "lengths_difference" : "lengths", title);
     int drawn = 0, left_out = 0;
-    plot_x(p, !l->n_by_prompt ? "mean length of the bucket's records, words or characters"
-                              : "mean length in the bucket",
+    plot_x(p,
+           !l->n_by_prompt ? "mean length of the bucket's records, words or characters"
+                           : "mean length in the bucket",
            PLOT_LINEAR);
     plot_y(p, difference ? "difference to the baseline, points" : "score, mean of the tasks",
            PLOT_LINEAR);
@@ -212,15 +214,29 @@ static int add_plot(const struct lengths *l, const struct report_request *r, con
 
 /* ---- notes ---- */
 
+/* Settings without a mean in a bucket: one of its tasks has no score there. */
+static int count_without(const struct lengths *l)
+{
+    int n = 0;
+    for (int b = 0; b < LENGTHS_BUCKETS; b++)
+        for (int row = 0; l->part[b].items && row < l->whole->n_rows; row++)
+            n += isnan(cell_of(&l->part[b], row, -1)->score.mean);
+    return n;
+}
+
 static void put_group_notes(const struct lengths *l, int left_out, struct doc *d)
 {
+    const int without = count_without(l);
     for (int b = 0; b < LENGTHS_BUCKETS; b++)
         if (l->part[b].items)
-            doc_note(d, "%s: %d items of %d task%s, mean length %.0f.", lengths_name[b],
-                     l->part[b].items, l->part[b].t.n_tasks, l->part[b].t.n_tasks == 1 ? "" : "s",
-                     l->part[b].length);
+            doc_note(d, "%s: %d item%s of %d task%s, mean length %.0f.", lengths_name[b],
+                     l->part[b].items, l->part[b].items == 1 ? "" : "s", l->part[b].t.n_tasks,
+                     l->part[b].t.n_tasks == 1 ? "" : "s", l->part[b].length);
         else
             doc_note(d, "%s: no items.", lengths_name[b]);
+    if (without)
+        doc_note(d, "%d mean%s not there (-): one of the bucket's tasks has no score.", without,
+                 without == 1 ? " is" : "s are");
     if (l->n_by_prompt)
         doc_note(d,
                  "%d of %d tasks go by the prompt's tokens: their records say no length. These are "
@@ -237,13 +253,15 @@ static void put_group_notes(const struct lengths *l, int left_out, struct doc *d
 
 static void put_notes(const struct report_request *r, struct doc *d)
 {
+    doc_note(
+        d,
+        "Lengths below 4000, below 8000, and from there, as in LongBench-E. Scores are means, not "
+        "rounded; its result.json (kvlab export) has the same ones by numpy's rounding to two "
+        "decimals, half to even.");
     doc_note(d,
-             "Lengths below 4000, below 8000, and from there, as in LongBench-E. Scores are means, not "
-             "rounded; its result.json (kvlab export) has the same ones by numpy's rounding to two "
-             "decimals, half to even.");
-    doc_note(d, "Differences are to %s under the same protocol, paired by item; intervals: %g %%, "
-                "bootstrap over items (%d resamples, seed %llu). A dagger: the interval does not "
-                "hold 0.",
+             "Differences are to %s under the same protocol, paired by item; intervals: %g %%, "
+             "bootstrap over items (%d resamples, seed %llu). A dagger: the interval does not "
+             "hold 0.",
              r->baseline ? r->baseline : "the full cache", r->level, r->resamples,
              (unsigned long long)r->seed);
 }

@@ -13,10 +13,11 @@ static int build_pareto(struct store *s, const struct report_request *r, struct 
 const struct report report_pareto = {
     .name = "pareto",
     .summary = "score against measured bytes of the cache, with the Pareto front",
-    .help = "--x: held (bytes held a token at the end; the default), read (bytes read a decode "
-            "step), ratio or read_ratio (the same as a share of a full f16 cache). --y: tasks (their "
-            "mean; the default), categories (the mean of their means), a category, or a task. "
-            "Bytes are those of the same tasks, as counted while the items were answered.",
+    .help =
+        "--x: held (bytes held a token at the end; the default), read (bytes read a decode "
+        "step), ratio or read_ratio (the same as a share of a full f16 cache). --y: tasks (their "
+        "mean; the default), categories (the mean of their means), a category, or a task. "
+        "Bytes are those of the same tasks, as counted while the items were answered.",
     .takes = REPORT_EXPERIMENT | REPORT_MODEL | REPORT_BASELINE | REPORT_X | REPORT_Y |
              REPORT_RESAMPLING | REPORT_MIX_PROTOCOLS | REPORT_PLOT,
     .build = build_pareto,
@@ -123,8 +124,8 @@ static int load_setting(struct group *g, struct store *s, const struct frame_tab
                           .name = frame_name_dup(g->g, t, row),
                           .family = g->ablation[at] ? g->ablation[at] : g->fields.family[at],
                           .bytes = front_bytes(t, row)};
-    g->point[at] = (struct front_point){g->x->of(&c->bytes), frame_cell(g->f, t, row)->score.mean,
-                                        false, -1};
+    g->point[at] =
+        (struct front_point){g->x->of(&c->bytes), frame_cell(g->f, t, row)->score.mean, false, -1};
     return 0;
 }
 
@@ -185,6 +186,14 @@ static bool is_first_of_family(const struct group *g, int at)
     return has_point(g, at) && !is_reference(&g->setting[at]);
 }
 
+/* Bars of more points than these hide one another: then only the front's are drawn. */
+enum { BARS = 40 };
+
+static bool has_bar(const struct group *g, int i)
+{
+    return g->n <= BARS || g->point[i].front;
+}
+
 static void add_family(const struct group *g, const char *family, struct plot *p)
 {
     plot_series(p, family, PLOT_SCATTER);
@@ -192,7 +201,9 @@ static void add_family(const struct group *g, const char *family, struct plot *p
         if (has_point(g, i) && !is_reference(&g->setting[i]) &&
             !strcmp(g->setting[i].family, family)) {
             const struct comparison_mean *m = score_of(g, i);
-            plot_point(p, g->point[i].x / g->x->unit, m->mean, m->interval.lo, m->interval.hi);
+            const bool bar = has_bar(g, i);
+            plot_point(p, g->point[i].x / g->x->unit, m->mean, bar ? m->interval.lo : NAN,
+                       bar ? m->interval.hi : NAN);
         }
 }
 
@@ -273,13 +284,13 @@ static void add_shown(const struct group *g, struct doc *d)
 
 static struct grid *data_grid(struct doc *d)
 {
-    static const char *const words[] = {"model", "protocol", "variant", "setting", "method",
-                                        "series"};
+    static const char *const words[] = {"model",   "protocol", "variant",
+                                        "setting", "method",   "series"};
     static const struct {
         const char *head, *unit;
-    } numbers[] = {{"bytes_items", "items"},        {"held_bytes_token", "bytes"},
-                   {"read_bytes_step", "bytes"},    {"held_share", "percent"},
-                   {"read_share", "percent"},       {"front", NULL}};
+    } numbers[] = {{"bytes_items", "items"},     {"held_bytes_token", "bytes"},
+                   {"read_bytes_step", "bytes"}, {"held_share", "percent"},
+                   {"read_share", "percent"},    {"front", NULL}};
     struct grid *t = doc_grid(d, DOC_DATA, "pareto_data", NULL);
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         grid_column(t, "", words[i], GRID_LEFT);
@@ -322,6 +333,7 @@ static void add_data(const struct group *g, struct grid *t)
 
 struct left_out {
     int without, mixed, no_point, points;
+    bool no_bars; // of some points
 };
 
 static void count(const struct group *g, struct left_out *n)
@@ -331,16 +343,18 @@ static void count(const struct group *g, struct left_out *n)
         n->mixed += g->setting[i].bytes.mixed;
         n->no_point += isnan(g->point[i].x);
         n->points += !isnan(g->point[i].x);
+        n->no_bars |= has_point(g, i) && !has_bar(g, i);
     }
 }
 
 static void put_notes(const struct frame *f, const struct axis *x, const struct left_out *n,
                       struct doc *d)
 {
-    doc_note(d,
-             "* on the Pareto front: no other setting has no more bytes (--x %s) and no less score, "
-             "and is better in one.",
-             x->name);
+    doc_note(
+        d,
+        "* on the Pareto front: no other setting has no more bytes (--x %s) and no less score, "
+        "and is better in one.",
+        x->name);
     doc_note(d, "Bytes are measured over the items of the same tasks: held at the end, read by the "
                 "decode steps; k, M: 1000, 1000000 bytes.");
     frame_put_notes(f, d);
@@ -348,9 +362,14 @@ static void put_notes(const struct frame *f, const struct axis *x, const struct 
         doc_note(d, "%d finished item%s without measured bytes: not among the bytes.", n->without,
                  n->without == 1 ? " is" : "s are");
     if (n->mixed)
-        doc_note(d, "%d setting%s of which some items have bytes counted by records and others of "
-                    "memory held.",
+        doc_note(d,
+                 "%d setting%s of which some items have bytes counted by records and others of "
+                 "memory held.",
                  n->mixed, n->mixed == 1 ? "" : "s");
+    if (n->no_bars)
+        doc_note(
+            d,
+            "The plot has intervals of the front alone: with all of them nothing would be seen.");
     if (n->no_point)
         doc_note(d, "%d setting%s without measured bytes: not in the plot.", n->no_point,
                  n->no_point == 1 ? " is" : "s are");
@@ -395,10 +414,11 @@ static int build(struct store *s, const struct frame *f, const struct axis *x, s
     if (add_groups(s, f, x, &n, d, e))
         return -1;
     if (!n.points)
-        return err_user(e,
-                        "experiment %s has no measured bytes for --x %s: imported answers have none, "
-                        "and unfinished items",
-                        f->scores.name, x->name);
+        return err_user(
+            e,
+            "experiment %s has no measured bytes for --x %s: imported answers have none, "
+            "and unfinished items",
+            f->scores.name, x->name);
     put_notes(f, x, &n, d);
     return 0;
 }

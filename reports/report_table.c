@@ -37,17 +37,6 @@ struct shown {
 
 /* ---- columns ---- */
 
-/* What all task names start with ("mini_"), which a narrow head can do without. */
-static size_t common_prefix(const struct table *t)
-{
-    const char *first = t->task[0].name, *end = strchr(first, '_');
-    size_t n = end ? (size_t)(end - first) + 1 : 0;
-    for (int i = 1; i < t->n_tasks; i++)
-        if (strncmp(first, t->task[i].name, n))
-            return 0;
-    return t->n_tasks > 1 ? n : 0;
-}
-
 static void add_task_column(struct grid *g, const struct table_task *t, size_t cut)
 {
     const bool long_ = !strcmp(t->category, "summarization");
@@ -66,7 +55,7 @@ static void add_average_column(struct grid *g, const struct shown *s, int column
 
 static void add_columns(struct grid *g, const struct shown *s)
 {
-    size_t cut = common_prefix(s->t);
+    size_t cut = table_common_prefix(s->t);
     grid_column(g, "", "setting", GRID_LEFT);
     if (table_has_weights(s->t))
         grid_column(g, "", "weights", GRID_LEFT);

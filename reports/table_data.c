@@ -227,6 +227,16 @@ bool table_has_categories(const struct table *t)
     return n > 1 && n < t->n_tasks;
 }
 
+size_t table_common_prefix(const struct table *t)
+{
+    const char *first = t->task[0].name, *end = strchr(first, '_');
+    size_t n = end ? (size_t)(end - first) + 1 : 0;
+    for (int i = 1; i < t->n_tasks; i++)
+        if (strncmp(first, t->task[i].name, n))
+            return 0;
+    return t->n_tasks > 1 ? n : 0;
+}
+
 bool table_cell_partial(const struct table_cell *c, const struct table_task *t)
 {
     return c->n < c->planned || c->n < t->items;

@@ -62,6 +62,9 @@ bool table_has_weights(const struct table *t);
 bool table_has_categories(const struct table *t);
 bool table_data_has_weights(const struct table_data *d);
 
+/* Of what all task names start with ("mini_"), which a narrow head can do without: bytes. */
+size_t table_common_prefix(const struct table *t);
+
 /* Whether a cell lacks items that the task has elsewhere, or that were asked for. */
 bool table_cell_partial(const struct table_cell *c, const struct table_task *t);
 

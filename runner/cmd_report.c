@@ -34,7 +34,7 @@ const struct command cmd_report = {
 /* The command line as it was given. */
 struct asked {
     const char *db, *format, *grid, *path, *plot;
-    const char *seed, *resamples, *level;
+    const char *seed, *resamples, *level, *items;
     int mix;
     struct report_request q;
     const struct report *report;
@@ -50,8 +50,8 @@ static int refuse(const struct report *r, const struct report_flag *f, struct er
 
 static int check_taken(const struct asked *a, struct err *e)
 {
-    const bool given[] = {a->q.experiment, a->q.model,   a->q.baseline, a->q.x, a->q.y,
-                          a->seed,         a->resamples, a->level,      a->mix, a->plot};
+    const bool given[] = {a->q.experiment, a->q.model, a->q.baseline, a->q.x,   a->q.y, a->seed,
+                          a->resamples,    a->level,   a->mix,        a->items, a->plot};
     for (int i = 0; report_flags[i].flag; i++)
         if (given[i] && !(a->report->takes & report_flags[i].flag))
             return refuse(a->report, &report_flags[i], e);
@@ -94,6 +94,11 @@ static int read_numbers(struct asked *a, struct err *e)
         if (command_int("--resamples", a->resamples, 100, 100000, &n, e))
             return -1;
         a->q.resamples = (int)n;
+    }
+    if (a->items) {
+        if (command_int("--items", a->items, 0, 1000, &n, e))
+            return -1;
+        a->q.items = (int)n;
     }
     a->q.mix_protocols = a->mix;
     return a->level ? read_level(a->level, &a->q.level, e) : 0;
@@ -249,6 +254,7 @@ static int report(int argc, char **argv)
                                  {.name = "--resamples", .value = &a.resamples},
                                  {.name = "--level", .value = &a.level},
                                  {.name = "--mix-protocols", .on = &a.mix},
+                                 {.name = "--items", .value = &a.items},
                                  {.name = "--plot", .value = &a.plot},
                                  {.name = "--format", .value = &a.format},
                                  {.name = "--grid", .value = &a.grid},

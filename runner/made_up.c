@@ -97,12 +97,13 @@ static int put_frame(struct making *k, struct err *e)
                                       .kv_heads = 32,
                                       .head_dim = 128,
                                       .params = 6738415616};
-    const struct store_protocol protocol = {.identity = "made up",
-                                            .json = "{}",
-                                            .preset = "longbench",
-                                            .max_prompt_tokens = 3500,
-                                            .truncation = "middle",
-                                            .bos = 1};
+    struct store_protocol protocol = STORE_PROTOCOL;
+    protocol.identity = "made up";
+    protocol.json = "{}";
+    protocol.preset = "longbench";
+    protocol.max_prompt_tokens = 3500;
+    protocol.truncation = "middle";
+    protocol.bos = 1;
     const struct store_build build = {.version = "0",
                                       .commit = "0123456789ab",
                                       .cpu = "made up",

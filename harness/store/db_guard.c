@@ -30,11 +30,25 @@ static bool among(const char *const *names, const char *name)
     return false;
 }
 
-/* The statement's first word: a CREATE, asked of the authorizer, is an INSERT into the schema. */
+/* Past blanks and comments. */
+static const char *skip_comments(const char *sql)
+{
+    const char *end = sql;
+    do {
+        sql = end + strspn(end, " \t\r\n;(");
+        end = !strncmp(sql, "--", 2)   ? strchr(sql, '\n')
+              : !strncmp(sql, "/*", 2) ? strstr(sql, "*/")
+                                       : NULL;
+        end = end && *end == '*' ? end + 2 : end;
+    } while (end);
+    return sql;
+}
+
+/* For messages: a CREATE, asked of the authorizer, is an INSERT into the schema. */
 void db_first_word(const char *sql, char out[32])
 {
     size_t n = 0;
-    sql += strspn(sql, " \t\r\n;(");
+    sql = skip_comments(sql);
     for (; n < 31 && isalpha((unsigned char)sql[n]); n++)
         out[n] = (char)toupper((unsigned char)sql[n]);
     out[n] = 0;

@@ -181,6 +181,7 @@
             root.dataset.theme = is_dark() ? "light" : "dark";
             name();
         });
+        matchMedia("(prefers-color-scheme: dark)").addEventListener("change", name);
         name();
         button.hidden = false;
     }

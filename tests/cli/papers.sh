@@ -135,6 +135,12 @@ for format in text markdown csv json latex html; do
     is "$format, twice the same" "0 " "$rc $(cmp first out)"
 done
 
+# ---- among very many settings ----
+"$(dirname "$KVLAB")/tools/bigdb" many.db --settings 80 --tasks 2 --items 4 >out 2>err
+"$KVLAB" import --published kivi --db many.db >out
+run report against kivi longchat-v1.5-7b-32k=made-up-7b --db many.db
+like "a model behind 80 settings is found" "0 *: made-up-7b, full, longbench*" "$rc $(cat out)"
+
 # ---- third parties' predictions give their tables ----
 # Rounded by awk: as Python's round() of the binary value, which SQL's round() is not.
 flat() { # FILE: result.json as lines of task, bucket and score

@@ -1,0 +1,294 @@
+#include "reports/cost_data.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "harness/base/mem.h"
+
+/* ---- which row an item is of ---- */
+
+struct place {
+    int64_t job;
+    struct cost_row *row;
+    double steps;
+};
+
+struct places {
+    struct place *v;
+    int n;
+};
+
+static int by_job(const void *a, const void *b)
+{
+    const struct place *x = a, *y = b;
+    return (x->job > y->job) - (x->job < y->job);
+}
+
+static int by_number(const void *a, const void *b)
+{
+    const int *x = a, *y = b;
+    return (*x > *y) - (*x < *y);
+}
+
+/* ---- what the loaded items say ---- */
+
+static void add_bytes(struct cost_row *r, const struct scores_item *i)
+{
+    if (i->kv_bytes < 0 || i->kv_full_bytes <= 0)
+        return;
+    r->held++;
+    r->kv += (double)i->kv_bytes;
+    r->kv_full += (double)i->kv_full_bytes;
+    if (i->kv_read_bytes < 0 || i->new_tokens < 2)
+        return;
+    r->read += (double)i->kv_read_bytes;
+    r->read_full += (double)i->kv_read_full_bytes;
+    r->steps += i->new_tokens - 1;
+}
+
+static void add_item(struct cost_row *r, const struct scores_item *i)
+{
+    r->failed += i->state == SCORES_FAILED;
+    r->left += i->state == SCORES_LEFT;
+    if (i->state != SCORES_DONE)
+        return;
+    r->done++;
+    if (!isnan(i->prefill_seconds) && i->prompt_tokens >= 0) {
+        r->timed++;
+        r->prefill_seconds += i->prefill_seconds;
+        r->prompt_tokens += i->prompt_tokens;
+    }
+    if (!isnan(i->decode_seconds) && i->new_tokens >= 0) {
+        r->decoded++;
+        r->decode_seconds += i->decode_seconds;
+        r->new_tokens += i->new_tokens;
+    }
+    if (i->new_tokens >= 0) {
+        r->answer[r->answers++] = i->new_tokens;
+        r->answer_tokens += i->new_tokens;
+    }
+    add_bytes(r, i);
+}
+
+static int count_items(const struct scores_table *t)
+{
+    int n = 0;
+    for (int k = 0; k < t->n_tasks; k++)
+        n += t->task[k].n_items;
+    return n;
+}
+
+static void add_row(const struct scores_table *t, int row, struct cost_row *r, struct places *p)
+{
+    r->answer = xcalloc((size_t)count_items(t) + 1, sizeof *r->answer);
+    for (int k = 0; k < t->n_tasks; k++)
+        for (int i = 0; i < t->task[k].n_items; i++) {
+            const struct scores_item *it = &t->row[row].cell[k].item[i];
+            add_item(r, it);
+            if (it->state == SCORES_DONE)
+                p->v[p->n++] =
+                    (struct place){it->job, r, it->new_tokens > 1 ? it->new_tokens - 1 : 0};
+        }
+    qsort(r->answer, (size_t)r->answers, sizeof *r->answer, by_number);
+}
+
+static void add_tables(struct cost *c, const struct frame *f, struct places *p)
+{
+    size_t items = 0;
+    for (int i = 0; i < f->n_tables; i++)
+        items += (size_t)f->table[i].scores->n_rows * (size_t)count_items(f->table[i].scores);
+    p->v = xcalloc(items + 1, sizeof *p->v);
+    for (int i = 0; i < f->n_tables; i++) {
+        const struct scores_table *t = f->table[i].scores;
+        c->table[i].row = xcalloc((size_t)t->n_rows + 1, sizeof *c->table[i].row);
+        c->table[i].n_rows = t->n_rows;
+        for (int row = 0; row < t->n_rows; row++) {
+            add_row(t, row, &c->table[i].row[row], p);
+            c->table[i].decode_seconds += c->table[i].row[row].decode_seconds;
+        }
+    }
+    qsort(p->v, (size_t)p->n, sizeof *p->v, by_job);
+}
+
+/* ---- prefills, each once ---- */
+
+/* The rows' prefill classes: they follow from setting and protocol, so that one item tells. */
+static int load_classes(const struct scores_table *t, struct store *s, char **class, struct err *e)
+{
+    for (int row = 0; row < t->n_rows; row++) {
+        struct stmt *q;
+        struct db_val v = val_int(t->row[row].run);
+        if (stmt_open(store_db(s), "SELECT prefill_class FROM job WHERE run = ?1 LIMIT 1", &v, 1,
+                      &q, e))
+            return -1;
+        int rc = stmt_step(q, e);
+        class[row] = rc == 1 ? stmt_str_dup(q, 0) : xstrdup("");
+        stmt_close(q);
+        if (rc < 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* Items that shared a prefill have the very same seconds. seconds: [rows] of one item. */
+static bool was_counted(const double *seconds, char *const *class, int row)
+{
+    for (int i = 0; i < row; i++)
+        if (seconds[i] == seconds[row] && !strcmp(class[i], class[row]))
+            return true;
+    return false;
+}
+
+static void count_item(const struct scores_table *t, char *const *class, int task, int at,
+                       double *seconds, struct cost_table *c)
+{
+    for (int row = 0; row < t->n_rows; row++) {
+        const struct scores_item *it = &t->row[row].cell[task].item[at];
+        seconds[row] = it->state == SCORES_DONE ? it->prefill_seconds : NAN;
+        if (isnan(seconds[row]) || was_counted(seconds, class, row))
+            continue;
+        c->prefills++;
+        c->prefill_seconds += seconds[row];
+    }
+}
+
+static void count_prefills(const struct scores_table *t, char *const *class, struct cost_table *c)
+{
+    double *seconds = xcalloc((size_t)t->n_rows + 1, sizeof *seconds);
+    for (int k = 0; k < t->n_tasks; k++)
+        for (int at = 0; at < t->task[k].n_items; at++)
+            count_item(t, class, k, at, seconds, c);
+    free(seconds);
+}
+
+static int load_prefills(const struct scores_table *t, struct store *s, struct cost_table *c,
+                         struct err *e)
+{
+    char **class = xcalloc((size_t)t->n_rows + 1, sizeof *class);
+    int rc = load_classes(t, s, class, e);
+    if (!rc)
+        count_prefills(t, class, c);
+    for (int row = 0; row < t->n_rows; row++)
+        free(class[row]);
+    free(class);
+    return rc;
+}
+
+/* ---- passes over wide rows and the ledger, both in the order of jobs ---- */
+
+static void add_wide(const struct stmt *q, const struct place *p)
+{
+    struct cost_row *r = p->row;
+    double batch = stmt_num(q, 1);
+    struct text stop = stmt_text(q, 3);
+    if (!isnan(batch)) {
+        r->batched++;
+        r->batch += batch;
+    }
+    if (stmt_type(q, 2) != COL_NULL)
+        r->shared_tokens += (double)stmt_int(q, 2);
+    r->at_limit += stop.s && text_is(stop, "length");
+}
+
+static int class_of(struct text name)
+{
+    for (int c = 0; c < EMA_CLASSES;
+         c++) { // millions of rows: most names fall at their first letter
+        const char *class = ema_class_name((enum ema_class)c);
+        if (name.n && *name.s == *class && text_is(name, class))
+            return c;
+    }
+    return -1;
+}
+
+static void add_ledger(const struct stmt *q, const struct place *p)
+{
+    int c = class_of(stmt_text(q, 1));
+    if (c < 0)
+        return;
+    p->row->held_of[c] += (double)stmt_int(q, 2);
+    p->row->read_of[c] += (double)stmt_int(q, 3);
+}
+
+/* Rows whose first column is a job, ascending, beside the places. ledger: a job has several, of
+ * which the first counts it. */
+static int pass(struct places *p, struct store *s, const char *sql,
+                void (*add)(const struct stmt *q, const struct place *p), bool ledger,
+                struct err *e)
+{
+    struct stmt *q;
+    int rc, at = 0, counted = -1;
+    if (!p->n)
+        return 0;
+    const struct db_val v[] = {val_int(p->v[0].job), val_int(p->v[p->n - 1].job)};
+    if (stmt_open(store_db(s), sql, v, 2, &q, e))
+        return -1;
+    while ((rc = stmt_step(q, e)) == 1) {
+        int64_t job = stmt_int(q, 0);
+        while (at < p->n && p->v[at].job < job)
+            at++;
+        if (at == p->n || p->v[at].job != job)
+            continue;
+        add(q, &p->v[at]);
+        if (ledger && counted != at) {
+            counted = at;
+            p->v[at].row->ledgers++;
+            p->v[at].row->ledger_steps += p->v[at].steps;
+        }
+    }
+    stmt_close(q);
+    return rc;
+}
+
+/* ---- all of it ---- */
+
+static int load(struct cost *c, struct places *p, struct store *s, const struct frame *f,
+                struct err *e)
+{
+    add_tables(c, f, p);
+    for (int i = 0; i < f->n_tables; i++)
+        if (load_prefills(f->table[i].scores, s, &c->table[i], e))
+            return -1;
+    return pass(p, s,
+                "SELECT id, decode_batch, shared_tokens, stop FROM job"
+                " WHERE id BETWEEN ?1 AND ?2 ORDER BY id",
+                add_wide, false, e) ||
+                   pass(p, s,
+                        "SELECT job, class, held_bytes, read_bytes FROM item_ledger"
+                        " WHERE job BETWEEN ?1 AND ?2 ORDER BY job",
+                        add_ledger, true, e)
+               ? -1
+               : 0;
+}
+
+int cost_load(struct cost *c, struct store *s, const struct frame *f, struct err *e)
+{
+    struct places p = {0};
+    *c = (struct cost){.n_tables = f->n_tables};
+    c->table = xcalloc((size_t)f->n_tables + 1, sizeof *c->table);
+    int rc = load(c, &p, s, f, e);
+    free(p.v);
+    return rc;
+}
+
+void cost_release(struct cost *c)
+{
+    for (int i = 0; i < c->n_tables; i++) {
+        for (int row = 0; row < c->table[i].n_rows; row++)
+            free(c->table[i].row[row].answer);
+        free(c->table[i].row);
+    }
+    free(c->table);
+}
+
+double cost_share(double x, double of)
+{
+    return of > 0 ? x / of : NAN;
+}
+
+double cost_median(const struct cost_row *r)
+{
+    if (!r->answers)
+        return NAN;
+    return (r->answer[(r->answers - 1) / 2] + r->answer[r->answers / 2]) / 2.0;
+}
