@@ -92,13 +92,15 @@ static int put_item(struct store *s, struct store_item *i, const char *now, int6
     return store_put_outcome(s, *id, when, &f, e);
 }
 
-/* Nobody else could insert between them: their ids have no gap. */
+/* Nobody else could insert between them: their ids have no gap. One that the list has twice has
+ * joined already. */
 static int join_new(struct store *s, int64_t experiment, int64_t first, int64_t last, struct err *e)
 {
     struct db_val v[] = {val_int(experiment), val_int(first), val_int(last)};
     return db_run(s->db,
-                  "INSERT INTO experiment_job SELECT ?1, id FROM job WHERE id BETWEEN ?2 AND ?3", v,
-                  3, NULL, e);
+                  "INSERT INTO experiment_job SELECT ?1, id FROM job WHERE id BETWEEN ?2 AND ?3"
+                  " ON CONFLICT DO NOTHING",
+                  v, 3, NULL, e);
 }
 
 int store_put_items(struct store *s, struct store_item *list, size_t n, struct err *e)
