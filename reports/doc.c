@@ -45,7 +45,7 @@ void doc_free(struct doc *d)
 
 /* ---- the whole ---- */
 
-static struct text formatted(const char *fmt, va_list ap)
+static ERR_PRINTF(1, 0) struct text formatted(const char *fmt, va_list ap)
 {
     struct buf b;
     buf_init(&b);

@@ -130,7 +130,8 @@ void grid_cell(struct grid *g, struct text t)
     add_cell(g, t, CELL_TEXT);
 }
 
-static void add_formatted(struct grid *g, enum cell_kind kind, const char *fmt, va_list ap)
+static ERR_PRINTF(3, 0) void add_formatted(struct grid *g, enum cell_kind kind, const char *fmt,
+                                           va_list ap)
 {
     struct buf b;
     buf_init(&b);
