@@ -54,17 +54,20 @@ static void put(int64_t job, int run, int task, int sample, double score)
     struct db *db = store_db(store);
     const struct db_val v[] = {val_int(job),    val_int(run),   val_int(task),
                                val_int(sample), val_num(score), val_int(7 + run % 2)};
-    const char *const sql[] = {
+    static const char job_sql[] =
         "INSERT INTO job (id, identity, run, task, sample, sample_index, sample_hash,"
         " prefill_class, state, finished_at, prediction, build, new_tokens, decode_seconds,"
         " kv_bytes, kv_full_bytes, kv_basis) SELECT ?1, 'j' || ?1, ?2, ?3, 's' || ?4, ?4, 'h', 'c',"
         " iif(?5 IS NULL, 'ready', 'done'), iif(?5 IS NULL, NULL, 'now'),"
         " iif(?5 IS NULL, NULL, 'answer'), iif(?5 IS NULL, NULL, ?6), iif(?5 IS NULL, NULL, ?1),"
         " iif(?5 IS NULL, NULL, 0.5), iif(?5 IS NULL, NULL, 10), iif(?5 IS NULL, NULL, 40),"
-        " iif(?5 IS NULL, NULL, 'held')",
-        "INSERT INTO experiment_job (experiment, job) SELECT 1, ?1 WHERE ?1 < 900",
+        " iif(?5 IS NULL, NULL, 'held')";
+    static const char score_sql[] =
         "INSERT INTO score (job, metric, metric_version, value)"
-        " SELECT ?1, metric, 1, ?5 FROM task WHERE id = ?3 AND ?5 IS NOT NULL"};
+        " SELECT ?1, metric, 1, ?5 FROM task WHERE id = ?3 AND ?5 IS NOT NULL";
+    const char *const sql[] = {
+        job_sql, "INSERT INTO experiment_job (experiment, job) SELECT 1, ?1 WHERE ?1 < 900",
+        score_sql};
     const int n[] = {6, 1, 5};
     for (int i = 0; i < 3; i++)
         must(db_run(db, sql[i], v, n[i], NULL, &e));
