@@ -290,5 +290,6 @@ double cost_median(const struct cost_row *r)
 {
     if (!r->answers)
         return NAN;
-    return (r->answer[(r->answers - 1) / 2] + r->answer[r->answers / 2]) / 2.0;
+    int lower = (r->answers - 1) / 2, upper = r->answers / 2;
+    return (r->answer[lower] + r->answer[upper]) / 2.0;
 }

@@ -1,5 +1,6 @@
 #include "reports/frame.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -200,6 +201,7 @@ static int load_full_token(struct frame_table *t, struct store *s, struct err *e
 static void add_group(struct frame *f, bool mixed)
 {
     const int at = f->n_tables - 1;
+    assert(f->group);
     struct frame_group *last = f->n_groups ? &f->group[f->n_groups - 1] : NULL;
     if (mixed && last && f->table[last->from].scores->model == f->table[at].scores->model) {
         last->to++;

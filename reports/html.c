@@ -1,5 +1,6 @@
 #include "reports/html.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "harness/base/json.h"
@@ -166,6 +167,7 @@ static void put_cell(const struct grid *g, size_t row, int column, struct buf *o
 
 void html_put_grid(const struct grid *g, const char *id, struct text caption, struct buf *out)
 {
+    assert(g);
     buf_str(out, "<figure");
     if (id) {
         buf_str(out, " id=\"");

@@ -1,5 +1,6 @@
 #include "reports/scores_int.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +21,7 @@ static int place(const struct sorted *s, int64_t x)
     int lo = 0, hi = s->n;
     while (lo < hi) {
         int mid = lo + (hi - lo) / 2;
+        assert(s->v);
         if (s->v[mid] < x)
             lo = mid + 1;
         else

@@ -263,7 +263,7 @@ static int merge_times(struct merge *m, int64_t new_experiments)
 
 static int merge_all(struct merge *m)
 {
-    int64_t experiments = 0, changes;
+    int64_t experiments = 0, changes = 0;
     for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
         const struct merged_table *t = &tables[i];
         if (!strcmp(t->name, "job") ? merge_jobs(m, t) : copy_rows(m, t, &changes))
