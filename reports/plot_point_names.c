@@ -21,12 +21,21 @@ static bool touch(const struct box *a, const struct box *b)
            b->y < a->y + small_line;
 }
 
+/* As it is shown: names may hold any bytes. */
+static int columns_of(const char *name)
+{
+    struct buf shown = visible_new(text_of(name));
+    int columns = visible_columns(text_buf(&shown));
+    buf_release(&shown);
+    return columns;
+}
+
 /* To the left of its point, where nothing beats it; near the axis to the right. */
 static bool place(const struct plot *p, const struct plot_layout *l, const struct plot_dot *d,
                   struct box *b)
 {
     double x = plot_share(&l->x, p->x.scale, d->x);
-    double width = letter * visible_columns(text_of(d->name));
+    double width = letter * columns_of(d->name);
     bool right = x - beside - width < 0;
     b->left = right ? x + beside : x - beside - width;
     b->right = b->left + width;
@@ -51,7 +60,7 @@ static void put_line_names(const struct plot *p, const struct plot_layout *l,
     int n = 0;
     for (int k = 0; k < s->n; k++) {
         if (!s->dot[k].name || !plot_has_place(p, &s->dot[k]) ||
-            visible_columns(text_of(s->dot[k].name)) > LONGEST)
+            columns_of(s->dot[k].name) > LONGEST)
             continue;
         bool right = place(p, l, &s->dot[k], &box[n]), free_place = true;
         for (int i = 0; i < n; i++)
