@@ -6,7 +6,8 @@ here=$(cd "$(dirname "$0")" && pwd)
 source "$here/lib.sh"
 KVLAB=${KVLAB:-./kvlab}
 
-"$(dirname "$KVLAB")/tests/test_stats" problems >problems
+made=$(dirname "$KVLAB")/tests/test_stats
+"$made" problems >problems
 /usr/bin/python3 "$here/../tools/stats_scipy.py" <problems >out
 rc=$?
 ((rc == 77)) && echo "ok 1 - SciPy answers as we do # SKIP python3-scipy is not installed" && exit
