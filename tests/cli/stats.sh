@@ -7,8 +7,8 @@ source "$here/lib.sh"
 KVLAB=${KVLAB:-./kvlab}
 
 made=$(dirname "$KVLAB")/tests/test_stats
-"$made" problems >problems
-/usr/bin/python3 "$here/../tools/stats_scipy.py" <problems >out
+"$made" problems >asked
+/usr/bin/python3 "$here/../tools/stats_scipy.py" <asked >out
 rc=$?
 ((rc == 77)) && echo "ok 1 - SciPy answers as we do # SKIP python3-scipy is not installed" && exit
 is "every answer is SciPy's" 0 $rc
