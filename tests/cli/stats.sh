@@ -14,6 +14,6 @@ rc=$?
 is "every answer is SciPy's" 0 $rc
 is "for seven kinds of problem, 60 of each" 7 "$(grep -c ' 60 equal, 0 not' out)"
 
-sed 's/"p":0\./"p":0.9/' problems | /usr/bin/python3 "$here/../tools/stats_scipy.py" >out
+sed 's/"p":0\./"p":0.9/' asked | /usr/bin/python3 "$here/../tools/stats_scipy.py" >out
 is "another p is seen" 1 $?
 done_testing
