@@ -4,25 +4,13 @@
 #include <string.h>
 
 #include "harness/base/mem.h"
+#include "reports/ledger_read.h"
 
-/* ---- which row an item is of ---- */
-
-struct place {
-    int64_t job;
-    struct cost_row *row;
-    double steps;
-};
-
+/* Finished items of all rows, and whose they are. */
 struct places {
-    struct place *v;
-    int n;
+    struct ledger_item *v;
+    size_t n;
 };
-
-static int by_job(const void *a, const void *b)
-{
-    const struct place *x = a, *y = b;
-    return (x->job > y->job) - (x->job < y->job);
-}
 
 static int by_number(const void *a, const void *b)
 {
@@ -67,6 +55,12 @@ static void add_item(struct cost_row *r, const struct scores_item *i)
         r->answer[r->answers++] = i->new_tokens;
         r->answer_tokens += i->new_tokens;
     }
+    if (!isnan(i->decode_batch)) {
+        r->batched++;
+        r->batch += i->decode_batch;
+    }
+    r->shared_tokens += i->shared_tokens > 0 ? i->shared_tokens : 0;
+    r->at_limit += i->at_limit;
     add_bytes(r, i);
 }
 
@@ -86,8 +80,7 @@ static void add_row(const struct scores_table *t, int row, struct cost_row *r, s
             const struct scores_item *it = &t->row[row].cell[k].item[i];
             add_item(r, it);
             if (it->state == SCORES_DONE)
-                p->v[p->n++] =
-                    (struct place){it->job, r, it->new_tokens > 1 ? it->new_tokens - 1 : 0};
+                p->v[p->n++] = (struct ledger_item){it, r};
         }
     qsort(r->answer, (size_t)r->answers, sizeof *r->answer, by_number);
 }
@@ -107,7 +100,6 @@ static void add_tables(struct cost *c, const struct frame *f, struct places *p)
             c->table[i].decode_seconds += c->table[i].row[row].decode_seconds;
         }
     }
-    qsort(p->v, (size_t)p->n, sizeof *p->v, by_job);
 }
 
 /* ---- prefills, each once ---- */
@@ -174,70 +166,17 @@ static int load_prefills(const struct scores_table *t, struct store *s, struct c
     return rc;
 }
 
-/* ---- passes over wide rows and the ledger, both in the order of jobs ---- */
+/* ---- bytes by class ---- */
 
-static void add_wide(const struct stmt *q, const struct place *p)
+static void add_ledger(const struct ledger_item *i, const struct ledger_row *l)
 {
-    struct cost_row *r = p->row;
-    double batch = stmt_num(q, 1);
-    struct text stop = stmt_text(q, 3);
-    if (!isnan(batch)) {
-        r->batched++;
-        r->batch += batch;
+    struct cost_row *r = i->to;
+    if (l->first) {
+        r->ledgers++;
+        r->ledger_steps += i->item->new_tokens > 1 ? i->item->new_tokens - 1 : 0;
     }
-    if (stmt_type(q, 2) != COL_NULL)
-        r->shared_tokens += (double)stmt_int(q, 2);
-    r->at_limit += stop.s && text_is(stop, "length");
-}
-
-static int class_of(struct text name)
-{
-    for (int c = 0; c < EMA_CLASSES;
-         c++) { // millions of rows: most names fall at their first letter
-        const char *class = ema_class_name((enum ema_class)c);
-        if (name.n && *name.s == *class && text_is(name, class))
-            return c;
-    }
-    return -1;
-}
-
-static void add_ledger(const struct stmt *q, const struct place *p)
-{
-    int c = class_of(stmt_text(q, 1));
-    if (c < 0)
-        return;
-    p->row->held_of[c] += (double)stmt_int(q, 2);
-    p->row->read_of[c] += (double)stmt_int(q, 3);
-}
-
-/* Rows whose first column is a job, ascending, beside the places. ledger: a job has several, of
- * which the first counts it. */
-static int pass(struct places *p, struct store *s, const char *sql,
-                void (*add)(const struct stmt *q, const struct place *p), bool ledger,
-                struct err *e)
-{
-    struct stmt *q;
-    int rc, at = 0, counted = -1;
-    if (!p->n)
-        return 0;
-    const struct db_val v[] = {val_int(p->v[0].job), val_int(p->v[p->n - 1].job)};
-    if (stmt_open(store_db(s), sql, v, 2, &q, e))
-        return -1;
-    while ((rc = stmt_step(q, e)) == 1) {
-        int64_t job = stmt_int(q, 0);
-        while (at < p->n && p->v[at].job < job)
-            at++;
-        if (at == p->n || p->v[at].job != job)
-            continue;
-        add(q, &p->v[at]);
-        if (ledger && counted != at) {
-            counted = at;
-            p->v[at].row->ledgers++;
-            p->v[at].row->ledger_steps += p->v[at].steps;
-        }
-    }
-    stmt_close(q);
-    return rc;
+    r->held_of[l->class] += l->held;
+    r->read_of[l->class] += l->read;
 }
 
 /* ---- all of it ---- */
@@ -249,16 +188,7 @@ static int load(struct cost *c, struct places *p, struct store *s, const struct 
     for (int i = 0; i < f->n_tables; i++)
         if (load_prefills(f->table[i].scores, s, &c->table[i], e))
             return -1;
-    return pass(p, s,
-                "SELECT id, decode_batch, shared_tokens, stop FROM job"
-                " WHERE id BETWEEN ?1 AND ?2 ORDER BY id",
-                add_wide, false, e) ||
-                   pass(p, s,
-                        "SELECT job, class, held_bytes, read_bytes FROM item_ledger"
-                        " WHERE job BETWEEN ?1 AND ?2 ORDER BY job",
-                        add_ledger, true, e)
-               ? -1
-               : 0;
+    return ledger_read(s, p->v, p->n, add_ledger, e);
 }
 
 int cost_load(struct cost *c, struct store *s, const struct frame *f, struct err *e)

@@ -1,7 +1,6 @@
 /*
  * What the settings of an experiment cost, summed over their finished items: seconds, tokens, bytes
- * by class, lengths of answers. What wide rows of table job and the item ledger have is read in one
- * pass over each.
+ * by class, lengths of answers.
  */
 #ifndef KVLAB_COST_DATA_H
 #define KVLAB_COST_DATA_H

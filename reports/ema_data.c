@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "harness/base/mem.h"
+#include "reports/ledger_read.h"
 
 const char *ema_class_name(enum ema_class c)
 {
@@ -18,66 +19,6 @@ const char *ema_class_name(enum ema_class c)
 
 /* ---- loading ---- */
 
-/* A row an item and class, items together, the full cache first. */
-static const char bytes_sql[] =
-    "SELECT r.model, r.protocol, m.name, coalesce(p.preset, ''), x.run, x.name, c.method, t.job,"
-    " t.context, t.steps, t.prompt_tokens + t.steps, t.full_bytes, t.read_full_bytes,"
-    " t.dense_share, l.class, l.held_bytes, l.read_bytes, l.written_bytes"
-    " FROM experiment_job e JOIN traffic t ON t.job = e.job JOIN item_ledger l ON l.job = t.job"
-    " JOIN experiment_run x ON x.experiment = e.experiment AND x.run = t.run"
-    " JOIN run r ON r.id = x.run JOIN model m ON m.id = r.model"
-    " JOIN protocol p ON p.id = r.protocol JOIN setting c ON c.id = r.setting"
-    " WHERE e.experiment = ?1 AND (?2 IS NULL OR m.name = ?2) AND t.steps > 0"
-    " ORDER BY r.model, r.protocol, c.method <> 'full', x.position, x.run, t.job";
-
-enum column {
-    Q_MODEL,
-    Q_PROTOCOL,
-    Q_MODEL_NAME,
-    Q_PROTOCOL_NAME,
-    Q_RUN,
-    Q_NAME,
-    Q_METHOD,
-    Q_JOB,
-    Q_CONTEXT,
-    Q_STEPS,
-    Q_TOKENS,
-    Q_FULL,
-    Q_READ_FULL,
-    Q_DENSE_SHARE,
-    Q_CLASS,
-    Q_HELD,
-    Q_READ,
-    Q_WRITTEN
-};
-
-static struct ema_table *table_of(struct ema_data *d, const struct stmt *q)
-{
-    struct ema_table *t = d->n_tables ? &d->table[d->n_tables - 1] : NULL;
-    if (t && t->model == stmt_int(q, Q_MODEL) && t->protocol == stmt_int(q, Q_PROTOCOL))
-        return t;
-    d->table = xrealloc(d->table, mem_size((size_t)d->n_tables + 1, sizeof *d->table));
-    t = &d->table[d->n_tables++];
-    *t = (struct ema_table){.model = stmt_int(q, Q_MODEL),
-                            .protocol = stmt_int(q, Q_PROTOCOL),
-                            .model_name = stmt_str_dup(q, Q_MODEL_NAME),
-                            .protocol_name = stmt_str_dup(q, Q_PROTOCOL_NAME)};
-    return t;
-}
-
-static struct ema_row *row_of(struct ema_table *t, const struct stmt *q)
-{
-    struct ema_row *r = t->n_rows ? &t->row[t->n_rows - 1] : NULL;
-    if (r && r->run == stmt_int(q, Q_RUN))
-        return r;
-    t->row = xrealloc(t->row, mem_size((size_t)t->n_rows + 1, sizeof *t->row));
-    r = &t->row[t->n_rows++];
-    *r = (struct ema_row){.run = stmt_int(q, Q_RUN),
-                          .name = stmt_str_dup(q, Q_NAME),
-                          .method = stmt_str_dup(q, Q_METHOD)};
-    return r;
-}
-
 /* The whole number next to log2(context). */
 static int bin_of(double context)
 {
@@ -87,63 +28,190 @@ static int bin_of(double context)
     return k;
 }
 
-static void add_item(struct ema_bin *b, const struct stmt *q)
+static int steps_of(const struct scores_item *i)
 {
-    double steps = stmt_num(q, Q_STEPS), full = stmt_num(q, Q_FULL),
-           read_full = stmt_num(q, Q_READ_FULL), dense = stmt_num(q, Q_DENSE_SHARE);
-    b->items++;
-    b->steps += steps;
-    b->context += steps * stmt_num(q, Q_CONTEXT);
-    b->tokens += stmt_num(q, Q_TOKENS);
-    b->held.full += full;
-    b->held.dense_full += dense * full;
-    b->read.full += read_full;
-    b->read.dense_full += dense * read_full;
+    return i->new_tokens - 1;
 }
 
-static void add_class(struct ema_bin *b, const struct stmt *q)
+/* Tokens in the cache before a step, the mean over the steps. */
+static double context_of(const struct scores_item *i)
 {
-    for (int c = 0; c < EMA_CLASSES; c++)
-        if (text_is(stmt_text(q, Q_CLASS), ema_class_name((enum ema_class)c))) {
-            b->held.of[c] += stmt_num(q, Q_HELD);
-            b->read.of[c] += stmt_num(q, Q_READ);
-            b->written.of[c] += stmt_num(q, Q_WRITTEN);
-        }
+    return i->prompt_tokens + (steps_of(i) - 1) / 2.0;
 }
 
-static int load_bytes(struct ema_data *d, struct db *db, const struct db_val v[2], struct err *e)
+/* Of the full cache's bytes those of layers that the setting leaves as they are. */
+static int load_dense_share(double *share, struct db *db, int64_t run, struct err *e)
 {
+    static const char sql[] =
+        "SELECT CASE WHEN m.layers > 0 THEN 1.0 * min(coalesce(c.first_layer, 0), m.layers)"
+        " / m.layers ELSE 0.0 END FROM run r JOIN model m ON m.id = r.model"
+        " JOIN setting c ON c.id = r.setting WHERE r.id = ?1";
+    const struct db_val v = val_int(run);
     struct stmt *q;
-    int64_t job = 0;
-    int rc;
-    if (stmt_open(db, bytes_sql, v, 2, &q, e))
+    if (stmt_open(db, sql, &v, 1, &q, e))
         return -1;
-    while ((rc = stmt_step(q, e)) == 1) {
-        struct ema_row *r = row_of(table_of(d, q), q);
-        struct ema_bin *b = &r->bin[bin_of(stmt_num(q, Q_CONTEXT))];
-        if (stmt_int(q, Q_JOB) != job) {
-            add_item(b, q);
-            d->left_out--;
-        }
-        job = stmt_int(q, Q_JOB);
-        add_class(b, q);
-    }
+    int rc = stmt_step(q, e);
+    *share = rc == 1 ? stmt_num(q, 0) : 0;
     stmt_close(q);
-    return rc;
+    return rc < 0 ? -1 : 0;
 }
 
-/* Finished items; those that are shown are taken off as they come. */
-static int load_done(struct ema_data *d, struct db *db, const struct db_val v[2], struct err *e)
+static void add_ledger(const struct ledger_item *i, const struct ledger_row *l)
 {
-    int64_t n = 0;
-    const char *sql = "SELECT count(*) FROM experiment_job e JOIN job j ON j.id = e.job"
-                      " JOIN run r ON r.id = j.run JOIN model m ON m.id = r.model"
-                      " WHERE e.experiment = ?1 AND (?2 IS NULL OR m.name = ?2)"
-                      " AND j.state = 'done'";
-    if (db_get_int(db, sql, v, 2, &n, e) < 0)
+    const struct scores_item *item = i->item;
+    struct ema_bin *b = i->to;
+    if (l->first) {
+        b->items++;
+        b->steps += steps_of(item);
+        b->context += steps_of(item) * context_of(item);
+        b->tokens += item->prompt_tokens + steps_of(item);
+        b->held.full += (double)item->kv_full_bytes;
+        b->read.full += (double)item->kv_read_full_bytes;
+    }
+    b->held.of[l->class] += l->held;
+    b->read.of[l->class] += l->read;
+    b->written.of[l->class] += l->written;
+}
+
+/* Finished items; what comes of them is taken off later. */
+struct wanted {
+    struct ledger_item *v;
+    size_t n;
+};
+
+static void want_row(struct ema_data *d, struct wanted *w, const struct scores_table *t, int row,
+                     struct ema_row *to)
+{
+    const struct scores_row *from = &t->row[row];
+    *to = (struct ema_row){
+        .run = from->run, .name = xstrdup(from->name), .method = xstrdup(from->method)};
+    for (int k = 0; k < t->n_tasks; k++)
+        for (int at = 0; at < t->task[k].n_items; at++) {
+            const struct scores_item *i = &from->cell[k].item[at];
+            d->left_out += i->state == SCORES_DONE;
+            if (i->state == SCORES_DONE && steps_of(i) > 0 && i->prompt_tokens >= 0)
+                w->v[w->n++] = (struct ledger_item){i, &to->bin[bin_of(context_of(i))]};
+        }
+}
+
+static size_t count_items(const struct scores *s)
+{
+    size_t n = 0;
+    for (int i = 0; i < s->n_tables; i++)
+        for (int k = 0; k < s->table[i].n_tasks; k++)
+            n += (size_t)s->table[i].n_rows * (size_t)s->table[i].task[k].n_items;
+    return n;
+}
+
+static void want_tables(struct ema_data *d, struct wanted *w, const struct scores *s)
+{
+    w->v = xcalloc(count_items(s) + 1, sizeof *w->v);
+    d->table = xcalloc((size_t)s->n_tables + 1, sizeof *d->table);
+    d->n_tables = s->n_tables;
+    for (int i = 0; i < s->n_tables; i++) {
+        const struct scores_table *from = &s->table[i];
+        struct ema_table *t = &d->table[i];
+        *t = (struct ema_table){.model = from->model,
+                                .protocol = from->protocol,
+                                .model_name = xstrdup(from->model_name),
+                                .protocol_name = xstrdup(from->protocol_name),
+                                .row = xcalloc((size_t)from->n_rows + 1, sizeof *t->row),
+                                .n_rows = from->n_rows};
+        for (int row = 0; row < t->n_rows; row++)
+            want_row(d, w, from, row, &t->row[row]);
+    }
+}
+
+/* ---- what is shown ---- */
+
+static int end_row(struct ema_row *r, struct db *db, int *items, struct err *e)
+{
+    double dense;
+    if (load_dense_share(&dense, db, r->run, e))
         return -1;
-    d->left_out = (int)n;
+    for (int k = 0; k < EMA_BINS; k++) {
+        struct ema_bin *b = &r->bin[k];
+        *items += b->items;
+        b->held.dense_full = dense * b->held.full;
+        b->read.dense_full = dense * b->read.full;
+    }
     return 0;
+}
+
+static void find_classes(struct ema_table *t)
+{
+    for (int i = 0; i < t->n_rows; i++)
+        for (int k = 0; k < EMA_BINS; k++)
+            for (int c = 0; c < EMA_CLASSES; c++) {
+                const struct ema_bin *b = &t->row[i].bin[k];
+                t->has[c] |= b->read.of[c] + b->held.of[c] > 0;
+            }
+}
+
+static void release_row(struct ema_row *r)
+{
+    free(r->name);
+    free(r->method);
+}
+
+static void release_table(struct ema_table *t)
+{
+    for (int i = 0; i < t->n_rows; i++)
+        release_row(&t->row[i]);
+    free(t->row);
+    free(t->model_name);
+    free(t->protocol_name);
+}
+
+/* Settings of which no item is shown do not stand in the table. */
+static int end_table(struct ema_data *d, struct ema_table *t, struct db *db, struct err *e)
+{
+    int kept = 0, rc = 0;
+    for (int i = 0; i < t->n_rows; i++) {
+        int items = 0;
+        rc = rc || end_row(&t->row[i], db, &items, e);
+        d->left_out -= items;
+        if (items)
+            t->row[kept++] = t->row[i];
+        else
+            release_row(&t->row[i]);
+    }
+    t->n_rows = kept;
+    find_classes(t);
+    return rc ? -1 : 0;
+}
+
+static int end_tables(struct ema_data *d, struct db *db, struct err *e)
+{
+    int kept = 0, rc = 0;
+    for (int i = 0; i < d->n_tables; i++) {
+        rc = rc || end_table(d, &d->table[i], db, e);
+        if (d->table[i].n_rows)
+            d->table[kept++] = d->table[i];
+        else
+            release_table(&d->table[i]);
+    }
+    d->n_tables = kept;
+    return rc ? -1 : 0;
+}
+
+static int load_scores(struct scores *scores, struct store *s, const struct report_request *r,
+                       struct err *e)
+{
+    const struct scores_request q = {
+        .experiment = r->experiment, .model = r->model, .measures = true};
+    return scores_load(scores, s, &q, e);
+}
+
+static int load_bytes(struct ema_data *d, struct store *s, const struct scores *scores,
+                      struct err *e)
+{
+    struct wanted w = {0};
+    d->name = xstrdup(scores->name);
+    want_tables(d, &w, scores);
+    int rc = ledger_read(s, w.v, w.n, add_ledger, e) || end_tables(d, store_db(s), e) ? -1 : 0;
+    free(w.v);
+    return rc;
 }
 
 static int nothing_there(const struct ema_data *d, const char *model, struct err *e)
@@ -161,27 +229,16 @@ static int nothing_there(const struct ema_data *d, const char *model, struct err
 int ema_data_load(struct ema_data *d, struct store *s, const struct report_request *r,
                   struct err *e)
 {
-    int64_t experiment;
+    struct scores scores;
     *d = (struct ema_data){0};
-    if (report_experiment(s, r->experiment, &experiment, &d->name, e))
+    if (load_scores(&scores, s, r, e))
         return -1;
-    struct db_val v[] = {val_int(experiment), val_str(r->model)};
-    if (!load_done(d, store_db(s), v, e) && !load_bytes(d, store_db(s), v, e) &&
-        (d->n_tables || nothing_there(d, r->model, e) == 0))
+    int rc = load_bytes(d, s, &scores, e);
+    scores_release(&scores);
+    if (!rc && (d->n_tables || !nothing_there(d, r->model, e)))
         return 0;
     ema_data_release(d);
     return -1;
-}
-
-static void release_table(struct ema_table *t)
-{
-    for (int i = 0; i < t->n_rows; i++) {
-        free(t->row[i].name);
-        free(t->row[i].method);
-    }
-    free(t->row);
-    free(t->model_name);
-    free(t->protocol_name);
 }
 
 void ema_data_release(struct ema_data *d)

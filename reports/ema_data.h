@@ -55,6 +55,7 @@ struct ema_table {
     char *model_name, *protocol_name;
     struct ema_row *row;
     int n_rows;
+    bool has[EMA_CLASSES]; // any row holds or reads something of the class
 };
 
 struct ema_data {

@@ -85,15 +85,6 @@ static void reduction_cells(struct grid *g, const struct ema_table *t, const str
         add_percent(g, ema_less(&b->held, (enum ema_view)v));
 }
 
-static bool has_weights(const struct ema_table *t)
-{
-    for (int i = 0; i < t->n_rows; i++)
-        for (int k = 0; k < EMA_BINS; k++)
-            if (t->row[i].bin[k].read.of[EMA_WEIGHTS] > 0)
-                return true;
-    return false;
-}
-
 static void bytes_columns(struct grid *g, const struct ema_table *t)
 {
     grid_column(g, "read a step", "KV", GRID_RIGHT);
@@ -103,7 +94,7 @@ static void bytes_columns(struct grid *g, const struct ema_table *t)
     grid_column(g, "held at the end", "full cache", GRID_RIGHT);
     grid_column(g, "held at the end", "a token", GRID_RIGHT);
     grid_column(g, "", "written a step", GRID_RIGHT);
-    if (has_weights(t))
+    if (t->has[EMA_WEIGHTS])
         grid_column(g, "", "weights a step", GRID_RIGHT);
 }
 
@@ -117,31 +108,22 @@ static void bytes_cells(struct grid *g, const struct ema_table *t, const struct 
     add_bytes(g, b->held.full / b->items);
     add_bytes(g, held / b->tokens);
     add_bytes(g, ema_sum(&b->written) / b->steps);
-    if (has_weights(t))
+    if (t->has[EMA_WEIGHTS])
         add_bytes(g, b->read.of[EMA_WEIGHTS] / b->steps);
 }
 
 /* A column is there when any line has something of the class. */
-static bool has_class(const struct ema_table *t, int c)
-{
-    for (int i = 0; i < t->n_rows; i++)
-        for (int k = 0; k < EMA_BINS; k++)
-            if (t->row[i].bin[k].read.of[c] + t->row[i].bin[k].held.of[c] > 0)
-                return true;
-    return false;
-}
-
 static void class_columns(struct grid *g, const struct ema_table *t)
 {
     for (int c = 0; c < EMA_CACHE_CLASSES; c++)
-        if (has_class(t, c))
+        if (t->has[c])
             grid_column(g, "", ema_class_name((enum ema_class)c), GRID_RIGHT);
 }
 
 static void class_shares(struct grid *g, const struct ema_table *t, const struct ema_bytes *b)
 {
     for (int c = 0; c < EMA_CACHE_CLASSES; c++)
-        if (has_class(t, c))
+        if (t->has[c])
             grid_number(g, 100 * b->of[c] / ema_sum(b), 1);
 }
 
@@ -149,7 +131,7 @@ static void class_bytes(struct grid *g, const struct ema_table *t, const struct 
                         double n)
 {
     for (int c = 0; c < EMA_CACHE_CLASSES; c++)
-        if (has_class(t, c))
+        if (t->has[c])
             add_bytes(g, b->of[c] / n);
 }
 

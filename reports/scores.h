@@ -27,9 +27,11 @@ struct scores_item {
     double score; // 0 to 100 by the newest version of the task's metric; NaN where there is none
     int sample;   // sample_index, the same in all rows
     uint8_t state, basis;
+    bool at_limit; // the answer ended because it was as long as it may be
     int32_t prompt_tokens, new_tokens;
+    int32_t shared_tokens; // of the prompt: not read again
     int64_t kv_bytes, kv_full_bytes, kv_read_bytes, kv_read_full_bytes;
-    double prefill_seconds, decode_seconds;
+    double prefill_seconds, decode_seconds, decode_batch;
     int64_t build; // id in build
 };
 

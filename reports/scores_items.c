@@ -85,7 +85,7 @@ int scores_load_jobs(const struct scores *s, struct db *db, struct sorted *jobs,
 #define ITEM_COLUMNS "SELECT id, task, sample_index, state"
 #define MEASURES                                                                                   \
     ", prompt_tokens, new_tokens, kv_bytes, kv_full_bytes, kv_read_bytes, kv_read_full_bytes,"     \
-    " kv_basis, prefill_seconds, decode_seconds, build"
+    " kv_basis, prefill_seconds, decode_seconds, build, decode_batch, shared_tokens, stop"
 #define ITEM_TABLE " FROM job WHERE run = ?1"
 
 static int64_t int_or_none(const struct stmt *q, int column)
@@ -97,6 +97,11 @@ static int64_t int_or_none(const struct stmt *q, int column)
 static enum scores_basis basis_of(struct text t)
 {
     return !t.s ? SCORES_NO_BASIS : *t.s == 'h' ? SCORES_HELD : SCORES_COUNTED;
+}
+
+static bool is_length(struct text stop)
+{
+    return stop.s && text_is(stop, "length");
 }
 
 static void read_measures(struct scores_item *i, const struct stmt *q)
@@ -111,6 +116,9 @@ static void read_measures(struct scores_item *i, const struct stmt *q)
     i->prefill_seconds = stmt_num(q, 11);
     i->decode_seconds = stmt_num(q, 12);
     i->build = int_or_none(q, 13);
+    i->decode_batch = stmt_num(q, 14);
+    i->shared_tokens = (int32_t)int_or_none(q, 15);
+    i->at_limit = is_length(stmt_text(q, 16));
 }
 
 static enum scores_state state_of(struct text t)
@@ -121,12 +129,14 @@ static enum scores_state state_of(struct text t)
 static const struct scores_item no_item = {.score = NAN,
                                            .prompt_tokens = -1,
                                            .new_tokens = -1,
+                                           .shared_tokens = -1,
                                            .kv_bytes = -1,
                                            .kv_full_bytes = -1,
                                            .kv_read_bytes = -1,
                                            .kv_read_full_bytes = -1,
                                            .prefill_seconds = NAN,
                                            .decode_seconds = NAN,
+                                           .decode_batch = NAN,
                                            .build = -1};
 
 /* A task that came up: every row gets a cell for it. */

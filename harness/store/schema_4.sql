@@ -113,7 +113,8 @@ SELECT l.experiment, l.run, l.ablation, l.factor, l.value, b.run
 DROP INDEX job_run;
 CREATE INDEX job_cell ON job (run, task, state, sample_index, prompt_tokens, new_tokens, kv_bytes,
                               kv_full_bytes, kv_read_bytes, kv_read_full_bytes, kv_basis,
-                              prefill_seconds, decode_seconds, build, finished_at);
+                              prefill_seconds, decode_seconds, build, finished_at, decode_batch,
+                              shared_tokens, stop);
 
 -- Who removes a job asks whether it failed.
 CREATE INDEX failure_job ON failure (job);

@@ -273,7 +273,7 @@ static void without_a_ledger_it_says_why(void **state)
     assert_int_equal(e.class, ERR_USER);
     assert_non_null(strstr(e.msg, "none of the 20 finished items of experiment bytes"));
     assert_int_equal(ema_data_load(&x, d.s, &(struct report_request){.model = "x"}, &e), -1);
-    assert_non_null(strstr(e.msg, "no finished item of model x"));
+    assert_non_null(strstr(e.msg, "experiment bytes has no model 'x'"));
     store_close(d.s);
 }
 
