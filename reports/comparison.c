@@ -357,8 +357,9 @@ void comparison_init(struct comparison *c, const struct scores_table *t,
 
 void comparison_release(struct comparison *c)
 {
-    for (int i = 0; i < c->n_rows; i++)
+    for (int i = 0; i < c->n_rows && !c->borrowed; i++)
         free(c->row[i].cell);
-    free(c->row);
+    if (!c->borrowed)
+        free(c->row);
     *c = (struct comparison){0};
 }

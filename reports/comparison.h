@@ -59,6 +59,7 @@ struct comparison {
     struct comparison_options options;
     struct comparison_row *row; // [n_rows]
     int n_rows, n_tasks, n_categories;
+    bool borrowed; // another's (loaded.h): not for comparison_release
 };
 
 /* o: NULL: the defaults. t is not looked at afterwards. */

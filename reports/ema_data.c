@@ -6,6 +6,7 @@
 
 #include "harness/base/mem.h"
 #include "reports/ledger_read.h"
+#include "reports/loaded.h"
 
 const char *ema_class_name(enum ema_class c)
 {
@@ -198,8 +199,10 @@ static int end_tables(struct ema_data *d, struct db *db, struct err *e)
 static int load_scores(struct scores *scores, struct store *s, const struct report_request *r,
                        struct err *e)
 {
-    const struct scores_request q = {
-        .experiment = r->experiment, .model = r->model, .measures = true};
+    const struct scores_request q = {.experiment = r->experiment,
+                                     .model = r->model,
+                                     .measures = true,
+                                     .loaded = loaded_scores(r->loaded)};
     return scores_load(scores, s, &q, e);
 }
 

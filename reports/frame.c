@@ -7,6 +7,7 @@
 #include "harness/base/mem.h"
 #include "harness/base/near.h"
 #include "reports/frame_int.h"
+#include "reports/loaded.h"
 
 /* ---- which score ---- */
 
@@ -158,7 +159,7 @@ static void compare(struct frame *f, struct frame_table *t, const struct report_
 {
     const struct comparison_options o = frame_options(t->scores, r);
     if (f->y != FRAME_CATEGORY) {
-        comparison_init(&t->all, t->scores, &o);
+        loaded_compare(&t->all, t->scores, &o, r->loaded);
         return;
     }
     struct part p;
@@ -261,8 +262,10 @@ static int load(struct frame *f, struct store *s, const struct report_request *r
 int frame_load(struct frame *f, struct store *s, const struct report_request *r, unsigned what,
                struct err *e)
 {
-    const struct scores_request q = {
-        .experiment = r->experiment, .model = r->model, .measures = what & FRAME_MEASURES};
+    const struct scores_request q = {.experiment = r->experiment,
+                                     .model = r->model,
+                                     .measures = what & FRAME_MEASURES,
+                                     .loaded = loaded_scores(r->loaded)};
     *f = (struct frame){0};
     if (scores_load(&f->scores, s, &q, e))
         return -1;

@@ -43,7 +43,7 @@ static int read_rows(struct stmt *q, const struct ledger_item *item, size_t n,
         const int class = class_of(stmt_text(q, 1));
         if (at == n || item[at].item->job != job || class < 0)
             continue;
-        const struct ledger_row row = {.class = (enum ema_class)class,
+        const struct ledger_row row = {.class = (enum ema_class) class,
                                        .first = job != before,
                                        .held = (double)stmt_int(q, 2),
                                        .read = (double)stmt_int(q, 3),

@@ -8,6 +8,7 @@
 
 #include "reports/comparison.h"
 #include "reports/html.h"
+#include "reports/loaded.h"
 #include "reports/report.h"
 
 /* Items that are shown with their answers: of a cell, and of the page. */
@@ -25,6 +26,7 @@ struct page {
     const struct report_request *request;
     struct scores scores;
     struct comparison *comparison; // [n_tables]
+    struct loaded loaded;          // both, for the reports in the page
     struct page_item *item;        // shown, by table, row, task, rank
     int n_items, of_items;
     int undrawn; // plots

@@ -20,6 +20,7 @@ static struct report_request request_of(const struct page *p, const struct repor
     q.model = r->takes & REPORT_MODEL ? q.model : NULL;
     q.baseline = r->takes & REPORT_BASELINE ? q.baseline : NULL;
     q.x = q.y = NULL;
+    q.loaded = &p->loaded;
     q.mix_protocols = p->scores.n_tables > 1 && r->takes & REPORT_MIX_PROTOCOLS;
     return q;
 }

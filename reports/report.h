@@ -15,6 +15,8 @@
 
 enum { REPORT_ARGS = 4 };
 
+struct loaded; // loaded.h
+
 /* What is asked. A report reads what it takes and no more; the rest has its default. */
 struct report_request {
     const char *arg[REPORT_ARGS]; // positional, as report.args names them
@@ -27,7 +29,8 @@ struct report_request {
     int resamples;
     double level; // of intervals, in percent
     bool mix_protocols;
-    int items; // how many single items are shown at most
+    int items;                   // how many single items are shown at most
+    const struct loaded *loaded; // of this experiment and model by who asks; NULL: nothing is
 };
 
 /* Every default; seed 1, 1000 resamples, 95 %. */

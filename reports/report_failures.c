@@ -2,8 +2,8 @@
  * compress and did not. */
 #include <string.h>
 
+#include "reports/loaded.h"
 #include "reports/report.h"
-#include "reports/scores.h"
 #include "reports/sql_grid.h"
 
 static int build(struct store *s, const struct report_request *r, struct doc *d, struct err *e);
@@ -185,8 +185,10 @@ static void put_unchanged(const struct scores *s, struct doc *d)
 
 static int build(struct store *s, const struct report_request *r, struct doc *d, struct err *e)
 {
-    const struct scores_request q = {
-        .experiment = r->experiment, .model = r->model, .measures = true};
+    const struct scores_request q = {.experiment = r->experiment,
+                                     .model = r->model,
+                                     .measures = true,
+                                     .loaded = loaded_scores(r->loaded)};
     struct scores scores;
     if (scores_load(&scores, s, &q, e))
         return -1;

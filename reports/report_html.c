@@ -44,6 +44,7 @@ int page_load(struct page *p, struct store *s, const struct report_request *r, s
                                                  baseline_of(&p->scores.table[i], r->baseline)};
         comparison_init(&p->comparison[i], &p->scores.table[i], &o);
     }
+    p->loaded = (struct loaded){&p->scores, p->comparison};
     page_choose_items(p);
     return 0;
 }

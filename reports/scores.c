@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "harness/base/mem.h"
 #include "reports/report.h"
 #include "reports/scores_int.h"
 
@@ -34,16 +35,30 @@ static int load_tables(struct scores *s, struct db *db, const struct sorted *job
     return scores_load_values(s, db, jobs, e);
 }
 
+static bool same_name(const char *a, const char *b)
+{
+    return a && b ? !strcmp(a, b) : a == b;
+}
+
+static bool has_all(const struct scores *s, const struct scores_request *r)
+{
+    return !r->n_runs && r->tables == SCORES_BY_PROTOCOL && (s->measures || !r->measures) &&
+           s->experiment && same_name(s->name, r->experiment) && same_name(s->model, r->model);
+}
+
 int scores_load(struct scores *s, struct store *store, const struct scores_request *r,
                 struct err *e)
 {
     struct db *db = store_db(store);
     struct sorted jobs = {0};
-    *s = (struct scores){0};
+    if (r->loaded && has_all(r->loaded, r)) {
+        *s = *r->loaded;
+        s->borrowed = true;
+        return 0;
+    }
+    *s = (struct scores){.model = r->model ? xstrdup(r->model) : NULL, .measures = r->measures};
     int rc = r->n_runs ? 0 : report_experiment(store, r->experiment, &s->experiment, &s->name, e);
-    if (rc)
-        return -1;
-    if (scores_load_rows(s, db, r, e) || scores_load_jobs(s, db, &jobs, e) ||
+    if (rc || scores_load_rows(s, db, r, e) || scores_load_jobs(s, db, &jobs, e) ||
         load_tables(s, db, &jobs, r->measures, e)) {
         scores_release(s);
         rc = -1;
@@ -87,10 +102,13 @@ void scores_remove_table(struct scores *s, int at)
 
 void scores_release(struct scores *s)
 {
-    for (int i = 0; i < s->n_tables; i++)
+    for (int i = 0; i < s->n_tables && !s->borrowed; i++)
         release_table(&s->table[i]);
-    free(s->table);
-    free(s->name);
+    if (!s->borrowed) {
+        free(s->table);
+        free(s->name);
+        free(s->model);
+    }
     *s = (struct scores){0};
 }
 

@@ -71,6 +71,9 @@ struct scores_table {
 struct scores {
     int64_t experiment; // 0: runs were named
     char *name;         // its name, or ""
+    char *model;        // the only one of these, as it was asked for, or NULL
+    bool measures;      // loaded, too
+    bool borrowed;      // another's (scores_request.loaded): not for scores_release
     struct scores_table *table;
     int n_tables;
 };
@@ -88,6 +91,9 @@ struct scores_request {
     int n_runs;
     enum scores_tables tables;
     bool measures; // load tokens, bytes, seconds and builds
+    /* Loaded before of the same database, a table a model and protocol; NULL: nothing. Borrowed
+     * where it has all that is asked for, and must then outlive the scores. */
+    const struct scores *loaded;
 };
 
 int scores_load(struct scores *s, struct store *store, const struct scores_request *r,

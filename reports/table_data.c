@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "harness/base/mem.h"
+#include "reports/loaded.h"
 #include "reports/protocol_names.h"
 #include "reports/stats.h"
 #include "reports/table_differences.h"
@@ -132,6 +133,7 @@ int table_data_load(struct table_data *d, struct store *s, const struct report_r
     struct scores_request wanted = {.experiment = r->experiment,
                                     .model = r->model,
                                     .measures = true,
+                                    .loaded = loaded_scores(r->loaded),
                                     .tables =
                                         r->mix_protocols ? SCORES_BY_MODEL : SCORES_BY_PROTOCOL};
     *d = (struct table_data){0};
