@@ -13,18 +13,60 @@ static void read_time(char out[BUILD_TIME], struct text t)
     snprintf(out, BUILD_TIME, "%.*s", (int)t.n, t.s ? t.s : "");
 }
 
-static void add_share(struct build_shares *b, const struct stmt *q)
+/* As strcmp. */
+static int compare_times(struct text a, const char *b)
 {
+    const size_t n = strlen(b);
+    const int c = memcmp(a.s, b, a.n < n ? a.n : n);
+    return c ? c : (a.n > n) - (a.n < n);
+}
+
+/* The share of a build among those of the last run, which begin at `from`; a new one in its order
+ * where there is none. */
+static struct build_share *share_of(struct build_shares *b, int from, int64_t build)
+{
+    int at = from;
+    while (at < b->n && b->share[at].build < build)
+        at++;
+    if (at < b->n && b->share[at].build == build)
+        return &b->share[at];
     b->share = xrealloc(b->share, mem_size((size_t)b->n + 1, sizeof *b->share));
-    struct build_share *x = &b->share[b->n++];
-    *x = (struct build_share){.setting = stmt_str_dup(q, 0),
-                              .model = stmt_str_dup(q, 1),
-                              .run = stmt_int(q, 2),
-                              .build = stmt_int(q, 3),
-                              .items = stmt_int(q, 4),
-                              .failed = stmt_int(q, 5)};
-    read_time(x->first, stmt_text(q, 6));
-    read_time(x->last, stmt_text(q, 7));
+    memmove(&b->share[at + 1], &b->share[at], (size_t)(b->n++ - at) * sizeof *b->share);
+    b->share[at] = (struct build_share){.build = build};
+    return &b->share[at];
+}
+
+static void add_item(struct build_share *x, const struct stmt *q)
+{
+    const struct text when = stmt_text(q, 2);
+    x->items++;
+    x->failed += stmt_int(q, 1);
+    if (x->items == 1 || compare_times(when, x->first) < 0)
+        read_time(x->first, when);
+    if (compare_times(when, x->last) > 0)
+        read_time(x->last, when);
+}
+
+/* A GROUP BY of the same would sort all items by build. */
+static int load_run(struct build_shares *b, struct db *db, const struct stmt *run, struct err *e)
+{
+    static const char sql[] = "SELECT build, state = 'failed', finished_at FROM job"
+                              " WHERE run = ?1 AND finished_at IS NOT NULL";
+    const struct db_val v = val_int(stmt_int(run, 2));
+    const int from = b->n;
+    struct stmt *q;
+    int rc;
+    if (stmt_open(db, sql, &v, 1, &q, e))
+        return -1;
+    while ((rc = stmt_step(q, e)) == 1)
+        add_item(share_of(b, from, stmt_int(q, 0)), q);
+    stmt_close(q);
+    for (int i = from; i < b->n; i++) {
+        b->share[i].setting = stmt_str_dup(run, 0);
+        b->share[i].model = stmt_str_dup(run, 1);
+        b->share[i].run = stmt_int(run, 2);
+    }
+    return rc;
 }
 
 static struct build_share *total_of(struct build_shares *b, int64_t build)
@@ -57,9 +99,8 @@ static void add_up(struct build_shares *b)
 int build_shares_load(struct build_shares *b, struct store *s, int64_t experiment, struct err *e)
 {
     static const char sql[] =
-        "SELECT x.name, p.model, p.run, p.build, p.items, p.failed, p.first_finished,"
-        " p.last_finished FROM provenance p JOIN experiment_run x ON x.run = p.run"
-        " WHERE x.experiment = ?1 ORDER BY x.position, p.run, p.build";
+        "SELECT x.name, m.name, x.run FROM experiment_run x JOIN run r ON r.id = x.run"
+        " JOIN model m ON m.id = r.model WHERE x.experiment = ?1 ORDER BY x.position, x.run";
     const struct db_val v = val_int(experiment);
     struct stmt *q;
     int rc;
@@ -67,7 +108,10 @@ int build_shares_load(struct build_shares *b, struct store *s, int64_t experimen
     if (stmt_open(store_db(s), sql, &v, 1, &q, e))
         return -1;
     while ((rc = stmt_step(q, e)) == 1)
-        add_share(b, q);
+        if (load_run(b, store_db(s), q, e)) {
+            rc = -1;
+            break;
+        }
     stmt_close(q);
     add_up(b);
     return rc;

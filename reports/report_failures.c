@@ -35,11 +35,12 @@ static const struct sql_part failed = {
     " GROUP BY x.position, x.run, t.id, j.error, b.host"
     " ORDER BY items DESC, x.position, x.run, t.id, j.error, b.host"};
 
+/* From the few failures to their jobs. */
 static const struct sql_part mended = {
     "mended", "Items that failed before, and are done",
     "SELECT x.name AS setting, m.name AS model, t.name AS task, count(DISTINCT j.id) AS items,"
     " f.error AS reason, b.host AS machine, min(j.sample) AS for_example"
-    " FROM failure f JOIN job j ON j.id = f.job JOIN experiment_run x ON x.run = j.run"
+    " FROM failure f CROSS JOIN job j ON j.id = f.job CROSS JOIN experiment_run x ON x.run = j.run"
     " JOIN run r ON r.id = j.run JOIN model m ON m.id = r.model JOIN task t ON t.id = j.task"
     " LEFT JOIN build b ON b.id = f.build"
     " WHERE x.experiment = ?1 AND j.state = 'done' AND" OF_EXPERIMENT

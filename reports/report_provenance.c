@@ -73,10 +73,7 @@ static int put_both(struct doc *d, const struct sql_part *part, const char *head
                     struct store *s, int64_t experiment, struct err *e)
 {
     doc_heading(d, "%s", heading);
-    return sql_grid(d, DOC_DATA, part, s, experiment, NULL, e) ||
-                   sql_grid(d, DOC_SHOWN, part, s, experiment, NULL, e)
-               ? -1
-               : 0;
+    return sql_grid_both(d, part, s, experiment, e);
 }
 
 /* Too long for a column of people's. */

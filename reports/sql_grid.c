@@ -77,6 +77,28 @@ int sql_grid(struct doc *d, enum doc_use use, const struct sql_part *part, struc
     return rc;
 }
 
+int sql_grid_both(struct doc *d, const struct sql_part *part, struct store *s, int64_t experiment,
+                  struct err *e)
+{
+    const struct db_val v = val_int(experiment);
+    struct stmt *q;
+    if (stmt_open(store_db(s), part->sql, &v, 1, &q, e))
+        return -1;
+    int rc = stmt_step(q, e);
+    struct grid *kept = rc < 0 ? NULL : doc_grid(d, DOC_DATA, part->name, part->caption);
+    struct grid *seen = rc < 1 ? NULL : doc_grid(d, DOC_SHOWN, part->name, part->caption);
+    if (kept)
+        put_columns(kept, q);
+    if (seen)
+        put_columns(seen, q);
+    for (; rc == 1; rc = stmt_step(q, e)) {
+        put_row(kept, q, DOC_DATA);
+        put_row(seen, q, DOC_SHOWN);
+    }
+    stmt_close(q);
+    return rc;
+}
+
 /* ---- facts ---- */
 
 static void put_facts(struct doc *d, const struct stmt *q)

@@ -19,6 +19,10 @@ struct sql_part {
 int sql_grid(struct doc *d, enum doc_use use, const struct sql_part *part, struct store *s,
              int64_t experiment, int *rows, struct err *e);
 
+/* A table for files, whole, and beside it one for people: the query runs once. */
+int sql_grid_both(struct doc *d, const struct sql_part *part, struct store *s, int64_t experiment,
+                  struct err *e);
+
 /* A heading from the first column of each row, the others below it as facts; what is NULL is left
  * out. */
 int sql_facts(struct doc *d, const struct sql_part *part, struct store *s, int64_t experiment,
