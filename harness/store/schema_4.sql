@@ -260,12 +260,15 @@ SELECT x.experiment AS experiment, x.run AS run, t.id AS task_id, count(*) AS pl
  GROUP BY x.experiment, x.run, t.id;
 
 -- Of several full caches the first is the one to compare with: plain ones before those that have
--- another codec. The items of both are found by index job_cell.
+-- another codec. The items of both are found by index job_cell. ifnull(x, NULL) is x, but hides from
+-- SQLite that a condition such as full_score = 100 leaves out NULL: it would make inner joins of the
+-- left ones and, free to begin with the last, read all of table job.
 CREATE VIEW item_comparison AS
-SELECT r.id AS run, b.id AS full_run, j.id AS job, f.id AS full_job, m.name AS model,
+SELECT r.id AS run, b.id AS full_run, j.id AS job, ifnull(f.id, NULL) AS full_job, m.name AS model,
        t.name AS task, t.id AS task_id, t.category AS category, c.name AS setting,
-       c.method AS method, j.sample_index AS sample_index, 100 * s.value AS score,
-       100 * g.value AS full_score, 100 * (s.value - g.value) AS difference,
+       c.method AS method, j.sample_index AS sample_index, ifnull(100 * s.value, NULL) AS score,
+       ifnull(100 * g.value, NULL) AS full_score,
+       ifnull(100 * (s.value - g.value), NULL) AS difference,
        j.kv_bytes AS kv_bytes, j.kv_full_bytes AS kv_full_bytes,
        j.kv_read_bytes AS kv_read_bytes, j.kv_read_full_bytes AS kv_read_full_bytes,
        c.chain AS chain, c.key_bits AS key_bits, c.value_bits AS value_bits,
@@ -274,7 +277,8 @@ SELECT r.id AS run, b.id AS full_run, j.id AS job, f.id AS full_job, m.name AS m
        c.first_layer AS first_layer, c.ordering AS ordering, c.weights AS weights,
        c.weight_bits AS weight_bits, c.weight_group AS weight_group, p.preset AS protocol,
        p.id AS protocol_id, p.max_prompt_tokens AS max_prompt_tokens, t.language AS language,
-       t.data AS data, r.origin AS origin
+       t.data AS data, r.origin AS origin, j.prompt_tokens AS prompt_tokens,
+       j.new_tokens AS new_tokens
   FROM run r NOT INDEXED
   CROSS JOIN setting c ON c.id = r.setting
   CROSS JOIN model m ON m.id = r.model
@@ -498,6 +502,8 @@ INSERT INTO docs VALUES
 ('item_comparison', 'language', 'of the task'),
 ('item_comparison', 'data', 'of the task'),
 ('item_comparison', 'origin', 'run or import'),
+('item_comparison', 'prompt_tokens', 'of the item'),
+('item_comparison', 'new_tokens', 'of the item''s answer'),
 ('comparison', '', 'one row a run and task beside the full cache, item by item: see item_comparison'),
 ('comparison', 'n', 'items with a score in both'),
 ('comparison', 'missing', 'items of this run without a score in one or both'),

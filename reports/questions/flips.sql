@@ -8,5 +8,5 @@ SELECT c.setting, c.task, c.sample_index, c.full_score, c.score, f.prediction AS
   FROM item_comparison c
  CROSS JOIN job j ON j.id = c.job
   LEFT JOIN job f ON f.id = c.full_job
- WHERE c.key_bits = :bits AND coalesce(c.full_score, -1) >= :right AND c.score <= :wrong
+ WHERE c.key_bits = :bits AND c.full_score >= :right AND c.score <= :wrong
  ORDER BY c.difference, c.task, c.sample_index, c.setting

@@ -74,6 +74,12 @@ static void test_by_index(void **state)
         "SELECT * FROM result WHERE setting = 'full' AND task = 'qasper'",
         "SELECT * FROM comparison WHERE run = 2",
         "SELECT * FROM item_comparison WHERE run = 2 AND task_id = 1",
+        // a value that cannot be NULL makes no inner join of a left one
+        "SELECT * FROM item_comparison WHERE full_score = 100",
+        "SELECT * FROM item_comparison WHERE full_job = 7",
+        "SELECT * FROM item_comparison WHERE score < full_score AND task = 'qasper'",
+        "SELECT * FROM item_comparison WHERE difference < 0",
+        "SELECT * FROM comparison WHERE difference < 0",
         "SELECT * FROM ledger WHERE job = 7",
     };
     (void)state;
