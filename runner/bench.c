@@ -110,6 +110,24 @@ void bench_put(const struct bench *b, const struct bench_row *r)
     fflush(stdout);
 }
 
+void bench_leave_out(const struct bench *b, const char *name, const char *why)
+{
+    struct buf out;
+    buf_init(&out);
+    if (b->json) {
+        buf_char(&out, '{');
+        put_string(&out, "bench", b->name);
+        put_string(&out, "case", name);
+        put_string(&out, "left_out", why);
+        buf_str(&out, "}\n");
+    } else {
+        buf_printf(&out, "%-34s left out: %s\n", name, why);
+    }
+    fwrite(out.s, 1, out.n, stdout);
+    fflush(stdout);
+    buf_release(&out);
+}
+
 /* Calls that fill a sample. The first call warms up. */
 static long calls_of_sample(const struct bench *b, bench_run *run, void *arg)
 {

@@ -59,6 +59,9 @@ void bench_title(const struct bench *b, const char *title);
 /* Prints a row: a line of the table, or with --json an object on a line. */
 void bench_put(const struct bench *b, const struct bench_row *r);
 
+/* Says that a case is not measured, and why. */
+void bench_leave_out(const struct bench *b, const char *name, const char *why);
+
 /* Does the work n times and returns the seconds that it took (its set-up left out). */
 typedef double bench_run(void *arg, long n);
 
