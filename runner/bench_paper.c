@@ -4,14 +4,15 @@
 
 static int put_lines(struct buf *out, struct store *s, struct err *e)
 {
-    static const char sql[] = "SELECT model, setting, task, score FROM result WHERE run <= 10 AND n > 0";
+    static const char sql[] =
+        "SELECT model, setting, task, score FROM result WHERE run <= 10 AND n > 0";
     struct stmt *q;
     int rc;
     if (stmt_open(store_db(s), sql, NULL, 0, &q, e))
         return -1;
     while ((rc = stmt_step(q, e)) == 1)
-        buf_printf(out, BENCH_PAPER ",all of it,%s,made up,\"%s\",%s,%.2f,,,a result,\n", stmt_text(q, 0).s,
-                   stmt_text(q, 1).s, stmt_text(q, 2).s, stmt_num(q, 3));
+        buf_printf(out, BENCH_PAPER ",all of it,%s,made up,\"%s\",%s,%.2f,,,a result,\n",
+                   stmt_text(q, 0).s, stmt_text(q, 1).s, stmt_text(q, 2).s, stmt_num(q, 3));
     stmt_close(q);
     return rc;
 }

@@ -262,6 +262,44 @@ static void assert_refused(const struct scores_request *r, const char *why)
         fail_msg("%s", e.msg);
 }
 
+/* Borrowed where it has all that is asked for: then the items are the same memory. */
+static void what_is_loaded_may_be_borrowed(void **state)
+{
+    (void)state;
+    const int64_t run = 1;
+    struct scores all = load(&(struct scores_request){.experiment = "all"});
+    const struct scores_request asked[] = {
+        {.experiment = "all", .loaded = &all},
+        {.experiment = "all", .loaded = &all, .measures = true},
+        {.experiment = "all", .loaded = &all, .model = "two"},
+        {.experiment = "all", .loaded = &all, .tables = SCORES_BY_MODEL},
+        {.run = &run, .n_runs = 1, .loaded = &all},
+    };
+    for (size_t i = 0; i < sizeof asked / sizeof *asked; i++) {
+        struct scores s = load(&asked[i]);
+        assert_int_equal(s.borrowed, i == 0);
+        assert_int_equal(s.table == all.table, i == 0);
+        scores_release(&s);
+    }
+    assert_string_equal(all.table[0].row[0].name, "whole"); // and stays its owner's
+    scores_release(&all);
+}
+
+/* One that has more than is asked for will do; of another experiment it will not. */
+static void measures_do_no_harm(void **state)
+{
+    (void)state;
+    struct scores all =
+        load(&(struct scores_request){.experiment = "all", .measures = true, .model = "two"});
+    struct scores s =
+        load(&(struct scores_request){.experiment = "all", .model = "two", .loaded = &all});
+    assert_true(s.borrowed);
+    assert_refused(&(struct scores_request){.experiment = "none", .model = "two", .loaded = &all},
+                   "no model 'two'");
+    scores_release(&s);
+    scores_release(&all);
+}
+
 static void what_is_not_there_is_refused(void **state)
 {
     (void)state;
@@ -286,6 +324,8 @@ int main(void)
         cmocka_unit_test(measures_come_where_asked_for),
         cmocka_unit_test(runs_may_be_named),
         cmocka_unit_test(one_model_may_be_asked_for),
+        cmocka_unit_test(what_is_loaded_may_be_borrowed),
+        cmocka_unit_test(measures_do_no_harm),
         cmocka_unit_test(what_is_not_there_is_refused),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
