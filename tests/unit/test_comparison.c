@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "harness/base/rng.h"
-#include "reports/comparison.h"
+#include "reports/loaded.h"
 #include "reports/stats_boot.h"
 #include "reports/stats_p.h"
 #include "tests/unit/made_scores.h"
@@ -270,6 +270,30 @@ static void the_seed_decides_and_nothing_else(void **state)
     made_release(&t);
 }
 
+/* Of the same table with the same options it is the loaded one, else it is made. */
+static void what_is_loaded_is_not_made_again(void **state)
+{
+    (void)state;
+    struct scores_table t[2] = {made_table("a", 2, 3), made_table("a", 2, 3)};
+    struct comparison made[2], c;
+    for (int i = 0; i < 2; i++)
+        comparison_init(&made[i], &t[i], NULL);
+    const struct scores scores = {.table = t, .n_tables = 2};
+    const struct loaded loaded = {&scores, made};
+    struct comparison_options o = comparison_defaults(&t[1]);
+    loaded_compare(&c, &t[1], &o, &loaded);
+    assert_ptr_equal(c.row, made[1].row);
+    comparison_release(&c); // leaves it
+    o.seed++;
+    loaded_compare(&c, &t[1], &o, &loaded);
+    assert_ptr_not_equal(c.row, made[1].row);
+    comparison_release(&c);
+    for (int i = 0; i < 2; i++) {
+        comparison_release(&made[i]);
+        made_release(&t[i]);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -282,6 +306,7 @@ int main(void)
         cmocka_unit_test(without_a_baseline_nothing_is_compared),
         cmocka_unit_test(families_are_the_cells_and_each_average),
         cmocka_unit_test(the_seed_decides_and_nothing_else),
+        cmocka_unit_test(what_is_loaded_is_not_made_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
