@@ -83,6 +83,28 @@ report table --db mix.db
 is "a block each" 2 "$(grep -c '^setting' out)"
 report table --db mix.db --mix-protocols
 like "one table, rows named by what differs" "*full (chat=task)*kvo-2bit (chat=none)*" "$(<out)"
+like "a row whose protocol has no baseline is not compared, and that is said" \
+    "*1 setting here has no baseline of the same protocol and is not compared.*" "$(<out)"
+report table --db mix.db --mix-protocols --format csv --grid cells
+is "only with its own protocol's baseline" "full (chat=task)|full (chat=task)|
+kvo-2bit (chat=none)||
+kvo-default (chat=task)|full (chat=task)|-12.5" \
+    "$(cells "SELECT setting, baseline, difference FROM c WHERE task = 'mini_code' ORDER BY 1")"
+cp mix.db mixed.db
+sqlite3 mixed.db "INSERT INTO run (id, model, setting, protocol, identity, origin, created) SELECT 99, model, setting, 2, 'full under 2', origin, created FROM run WHERE id = 2;
+    INSERT INTO experiment_run (experiment, run, position, name) SELECT experiment, 99, 99, name FROM experiment_run WHERE run = 2;
+    INSERT INTO job (id, identity, run, task, sample, sample_index, sample_hash, prefill_class, state, finished_at, prediction)
+      SELECT id + 1000, identity || 'x', 99, task, sample, sample_index, sample_hash, prefill_class, state, finished_at, prediction FROM job WHERE run = 2;
+    INSERT INTO experiment_job SELECT 1, id FROM job WHERE run = 99;
+    INSERT INTO score SELECT job + 1000, metric, metric_version, 0.25 FROM score WHERE job IN (SELECT id FROM job WHERE run = 2)"
+report table --db mixed.db --mix-protocols --format csv --grid cells
+is "each with its own protocol's" "full (chat=none)|full (chat=none)|
+full (chat=task)|full (chat=task)|
+kvo-2bit (chat=none)|full (chat=none)|25
+kvo-default (chat=task)|full (chat=task)|-12.5" \
+    "$(cells "SELECT setting, baseline, difference FROM c WHERE task = 'mini_code' ORDER BY 1")"
+report table --db mixed.db --mix-protocols --baseline full
+like "and the note says so" "*difference to the baseline of its own protocol, paired*" "$(tr '\n' ' ' <out | sed 's/  */ /g')"
 refused "compare refuses" "report compare: run:2 and run:3 have different protocols (protocol.chat: task and none); --mix-protocols *" \
     compare full kvo-2bit --db mix.db
 report compare full kvo-2bit --db mix.db --mix-protocols
