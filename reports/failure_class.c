@@ -19,7 +19,8 @@ static const struct kind {
      "the prompt is too long, as it will be again: set protocol.truncation to middle, or "
      "protocol.max_prompt_tokens, which makes other runs"},
     {"data", NULL,
-     "the record or the tokenizer is at fault: kvlab data verify DIR, then run with the whole file"},
+     "the record or the tokenizer is at fault: kvlab data verify DIR, then run with the whole "
+     "file"},
     {"metric", "",
      "the answer could not be scored; kvlab score --rescore scores stored answers without the "
      "model"},

@@ -255,6 +255,8 @@ static void put_rows(const struct part *p, bool colour, struct buf *out)
 {
     const struct grid *g = p->l->g;
     for (size_t row = 0; row < grid_rows(g); row++) {
+        if (grid_says_nothing(g, row, p->from, p->to))
+            continue;
         if (grid_at(g, row, 0)->rule)
             put_rule(p, out);
         for (int i = 0; i < p->to; i = part_next(p, i)) {

@@ -81,7 +81,8 @@ static void check_optional(struct findings *f)
         const char *name, *command, *package, *for_what;
     } tools[] = {
         {"gnuplot", "gnuplot --version 2>/dev/null", "gnuplot-nox",
-         "pictures of kvlab report --plot and report html; without it data and scripts are written"},
+         "pictures of kvlab report --plot and report html; without it data and scripts are "
+         "written"},
         {"sqlite3", "sqlite3 --version 2>/dev/null", "sqlite3",
          "a look at the database without kvlab query"},
     };
@@ -155,7 +156,11 @@ static void print(const struct findings *f, bool json)
             json_put_string(&b, text_of(x->text));
             buf_char(&b, '}');
         } else {
-            buf_printf(&b, "%-4s %-15s %s\n", x->absent ? "-" : x->ok ? "ok" : "BAD", x->what, x->text);
+            buf_printf(&b, "%-4s %-15s %s\n",
+                       x->absent ? "-"
+                       : x->ok   ? "ok"
+                                 : "BAD",
+                       x->what, x->text);
         }
     }
     buf_str(&b, json ? "]\n" : "");

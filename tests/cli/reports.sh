@@ -88,6 +88,18 @@ for name in "${reports[@]}"; do
     is "kvlab show has it, too" "$("$KVLAB" report "$name" --help)" "$("$KVLAB" show report "$name")"
 done
 
+# ---- a table of 21 tasks in LaTeX: parts below each other, none wider than the text ----
+"$(dirname "$KVLAB")/tools/bigdb" wide.db --settings 4 --tasks 21 --items 4 >/dev/null 2>&1
+"$KVLAB" report table --db wide.db -o wide.tex
+like "a table of 21 tasks is set across the page, in parts" "*usepackage{graphicx}*begin{table\*}*rotatebox{90}{narrativeqa}*end{tabular}}*medskip*resizebox*" "$(cat wide.tex)"
+is "each of its columns once" 21 "$(grep -oE '\\rotatebox\{90\}' wide.tex | wc -l)"
+if have pdflatex; then
+    compiles wide.tex
+    is "and compiles, not wider than the page" "0 0" "$? $(grep -c '^Overfull' wide.tex.main.log wide.tex.log 2>/dev/null | awk -F: '{n += $2} END {print n + 0}')"
+else
+    skip "and compiles" pdflatex
+fi
+
 # ---- plots of those that have some ----
 for name in "${reports[@]}"; do
     "$KVLAB" show report "$name" | grep -q -e --plot || continue
