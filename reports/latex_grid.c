@@ -82,15 +82,15 @@ static int body_columns(const struct grid *g, int column)
     int widest = 0;
     for (size_t row = 0; row < grid_rows(g); row++) {
         const struct cell *c = grid_at(g, row, column);
-        int n = shown_columns(c->t) + (c->marks & GRID_DAGGER ? 1 : 0) +
-                (c->marks & GRID_STAR ? 1 : 0);
+        int n =
+            shown_columns(c->t) + (c->marks & GRID_DAGGER ? 1 : 0) + (c->marks & GRID_STAR ? 1 : 0);
         widest = n > widest ? n : widest;
     }
     return widest;
 }
 
-/* Heads of numbers that make the columns of a group wider than its numbers and its own name are: all
- * of the group. */
+/* Heads of numbers that make the columns of a group wider than its numbers and its own name are:
+ * all of the group. */
 static bool is_turned(const struct grid *g, int column)
 {
     const bool grouped = *g->column[column].group != 0;

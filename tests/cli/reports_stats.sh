@@ -137,6 +137,10 @@ is "the base first, then the difference to it: (5 * -37.5 - 50) / 6, by pairs" "
 2|kvo-2bit|29.1667|-39.5833" "$(cells "SELECT value, setting, round(score, 4), iif(difference = '', '', round(difference, 4)) FROM c")"
 report ablation --db s.db
 like "the base is marked" "*bits: kvo.key_bits, base kvo-default*4 (base) *62.5*2 *29.2*-39.6*" "$(<out)"
+report ablation --db s.db --plot plots
+is "the plot is of differences, the base at 0 without an interval" "2 -39.5833|4 0 NaN NaN" \
+    "$(awk '$1 == 2 {printf "%s %.4f|", $1, $2} $1 == 4' plots/bits_kvo_key_bits.dat)"
+like "and says so" "*set title 'kvo.key_bits: difference to kvo-default, 95 % intervals, paired by item'*" "$(cat plots/bits_kvo_key_bits.gp)"
 sqlite3 s.db "DELETE FROM experiment_factor; DELETE FROM setting_option;
     INSERT INTO setting_option SELECT r.setting, 'kvo', o.column1, CASE WHEN r.id = 3 AND o.column1 = 'key_bits' THEN '2' ELSE '4' END
       FROM run r, (VALUES ('key_bits'), ('window')) o WHERE r.id <> 2"
