@@ -68,6 +68,18 @@ report provenance --format json
 is "whole hashes, of data and templates" "2 2" "$(python3 -c '
 import json; t = json.load(open("out"))["grids"]["tasks"]
 print(len(t), sum(len(x["data_hash"]) == len(x["template_hash"]) == 64 for x in t))')"
+versions() { # DATABASE: of its first experiment
+    "$KVLAB" report provenance --db "$1" --experiment demo --format json |
+        python3 -c 'import json, sys; print(*(x["metric_version"] for x in json.load(sys.stdin)["grids"]["tasks"]), sep="|")'
+}
+was=$(versions h.db)
+cp h.db versions.db
+sqlite3 versions.db "INSERT INTO run (id, identity, model, setting, protocol, origin, created) SELECT 999, 'other', model, setting, protocol, origin, created FROM run LIMIT 1;
+INSERT INTO job (id, identity, run, task, sample, sample_index, sample_hash, prefill_class, state) SELECT 9999, 'other', 999, task, sample, sample_index, sample_hash, prefill_class, 'ready' FROM job WHERE state = 'done' LIMIT 1;
+INSERT INTO score SELECT 9999, metric, 77, value FROM score WHERE job = (SELECT id FROM job WHERE state = 'done' LIMIT 1)"
+is "a version that scored other runs is not of these" "$was" "$(versions versions.db)"
+sqlite3 versions.db "INSERT INTO score SELECT job, metric, 78, value FROM score WHERE job = (SELECT id FROM job WHERE state = 'done' LIMIT 1)"
+like "one that scored an item of these is" "*, 78*" "$(versions versions.db)"
 is "each build with its items" "$(sqlite3 h.db "SELECT count(*) FROM job WHERE finished_at IS NOT NULL")" \
     "$(python3 -c 'import json; print(sum(b["items"] for b in json.load(open("out"))["grids"]["builds"]))')"
 sqlite3 h.db "INSERT INTO build (identity, version, host) VALUES ('x', '9.9', 'elsewhere');
