@@ -11,21 +11,29 @@ enum { PAIRS_FEW = 20 };
 
 struct comparison_options compared_options(const struct report_request *r, int baseline)
 {
-    return (struct comparison_options){r->seed, r->resamples, r->level / 100, baseline};
+    return (struct comparison_options){r->seed, r->resamples, r->level / 100, baseline, NULL};
 }
 
-int compared_baseline(const struct scores_table *t, const struct report_request *r)
+/* Of the name, or of it and the name of a protocol. */
+static bool is_called(const char *name, const char *wanted)
 {
-    if (!r->baseline)
-        return scores_reference(t);
-    size_t n = strlen(r->baseline);
-    for (int i = 0; i < t->n_rows; i++)
-        if (!strcmp(t->row[i].name, r->baseline))
-            return i;
-    for (int i = 0; i < t->n_rows; i++)
-        if (!strncmp(t->row[i].name, r->baseline, n) && !strncmp(t->row[i].name + n, " (", 2))
-            return i;
-    return -1;
+    size_t n = strlen(wanted);
+    return !strncmp(name, wanted, n) && (!name[n] || !strncmp(name + n, " (", 2));
+}
+
+/* The shortest: "kvo (4 bit) (chat=none)" begins as "kvo (chat=none)" does. */
+int compared_baseline(const struct scores_table *t, const struct report_request *r, int row)
+{
+    const struct scores_row *mine = &t->row[row];
+    int found = -1;
+    for (int i = 0; i < t->n_rows; i++) {
+        const struct scores_row *other = &t->row[i];
+        if (other->model == mine->model && other->protocol == mine->protocol &&
+            (r->baseline ? is_called(other->name, r->baseline) : scores_row_is_reference(other)) &&
+            (found < 0 || (r->baseline && strlen(other->name) < strlen(t->row[found].name))))
+            found = i;
+    }
+    return found;
 }
 
 const struct comparison_cell *compared_at(const struct comparison *c, int row, int column)
@@ -203,29 +211,40 @@ void compared_notes(struct doc *d, const struct comparison *c, const char *basel
 
 /* ---- what so many items can show ---- */
 
-static void pool_task(struct difference_task *to, const struct scores_table *t, int baseline,
-                      int task)
+static void pool_task(struct difference_task *to, const struct scores_table *t,
+                      const struct comparison *c, int task)
 {
-    const struct scores_item *other = t->row[baseline].cell[task].item;
     to->items = t->task[task].n_items;
     for (int i = 0; i < t->n_rows; i++) {
-        const struct scores_item *mine = t->row[i].cell[task].item;
+        const int baseline = c->row[i].baseline;
         struct moments m = {0};
-        for (int at = 0; at < t->task[task].n_items && i != baseline; at++)
+        if (baseline < 0 || baseline == i)
+            continue;
+        const struct scores_item *mine = t->row[i].cell[task].item;
+        const struct scores_item *other = t->row[baseline].cell[task].item;
+        for (int at = 0; at < t->task[task].n_items; at++)
             if (!isnan(mine[at].score) && !isnan(other[at].score))
                 moments_add(&m, mine[at].score - other[at].score);
         pooled_add(&to->stored, &m);
     }
 }
 
+static bool compares(const struct comparison *c)
+{
+    for (int i = 0; i < c->n_rows; i++)
+        if (c->row[i].baseline >= 0 && c->row[i].baseline != i)
+            return true;
+    return false;
+}
+
 void compared_smallest_note(struct doc *d, const struct scores_table *t, const struct comparison *c)
 {
     struct difference found;
-    if (c->options.baseline < 0 || t->n_rows < 2)
+    if (!compares(c))
         return;
     struct difference_task *task = xcalloc((size_t)t->n_tasks + 1, sizeof *task);
     for (int k = 0; k < t->n_tasks; k++)
-        pool_task(&task[k], t, c->options.baseline, k);
+        pool_task(&task[k], t, c, k);
     difference_find(task, t->n_tasks, &found);
     free(task);
     if (!isnan(found.points))

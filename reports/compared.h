@@ -8,9 +8,9 @@
 
 /* baseline: a row, or -1. */
 struct comparison_options compared_options(const struct report_request *r, int baseline);
-/* The row that r asks to compare with: the setting of that name, also where the name of a protocol
- * follows it, or the table's reference; -1: there is none. */
-int compared_baseline(const struct scores_table *t, const struct report_request *r);
+/* The row that r asks to compare a row with, of the same model and protocol: the setting of that
+ * name, also where the name of a protocol follows it, or the reference; -1: there is none. */
+int compared_baseline(const struct scores_table *t, const struct report_request *r, int row);
 
 /* A cell of a row: column a task's place, or -1 the mean of tasks, -2 that of categories. */
 enum { COMPARED_TASKS = -1, COMPARED_CATEGORIES = -2 };

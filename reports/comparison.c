@@ -10,7 +10,7 @@
 
 struct comparison_options comparison_defaults(const struct scores_table *t)
 {
-    return (struct comparison_options){1, 1000, 0.95, scores_reference(t)};
+    return (struct comparison_options){1, 1000, 0.95, scores_reference(t), NULL};
 }
 
 bool comparison_is_shown(const struct comparison_difference *d)
@@ -145,7 +145,7 @@ static void difference_row(struct work *w, int row, int task)
 {
     int places = w->t->task[task].n_items, n = 0;
     const struct scores_item *a = w->t->row[row].cell[task].item;
-    const struct scores_item *b = w->t->row[w->c->options.baseline].cell[task].item;
+    const struct scores_item *b = w->t->row[w->c->row[row].baseline].cell[task].item;
     struct comparison_difference *d = &w->c->row[row].cell[task].difference;
     double *mine = w->gaps, *other = w->gaps + w->items, *x = x_of(w, &w->difference, row);
     for (int i = 0; i < places; i++) {
@@ -165,7 +165,7 @@ static void difference_row(struct work *w, int row, int task)
 static bool same_items(const struct work *w, int row)
 {
     int n = w->difference.n[row];
-    return w->score.n[row] == n && w->score.n[w->c->options.baseline] == n;
+    return w->score.n[row] == n && w->score.n[w->c->row[row].baseline] == n;
 }
 
 static int add_column(struct work *w, const struct quantity *q, int row, int n)
@@ -178,14 +178,14 @@ static int add_column(struct work *w, const struct quantity *q, int row, int n)
 /* Whether the table compares this row with a baseline. */
 static bool is_compared(const struct work *w, int row)
 {
-    int baseline = w->c->options.baseline;
+    int baseline = w->c->row[row].baseline;
     return baseline >= 0 && row != baseline;
 }
 
 static void subtract(struct work *w, int row)
 {
     const double *mine = resample_of(w, w->score.resample, row);
-    const double *other = resample_of(w, w->score.resample, w->c->options.baseline);
+    const double *other = resample_of(w, w->score.resample, w->c->row[row].baseline);
     double *to = resample_of(w, w->difference.resample, row);
     for (int b = 0; b < w->c->options.resamples; b++)
         to[b] = mine[b] - other[b];
@@ -344,8 +344,11 @@ void comparison_init(struct comparison *c, const struct scores_table *t,
                              .n_tasks = t->n_tasks,
                              .n_categories = count_categories(t)};
     c->row = xcalloc((size_t)t->n_rows + 1, sizeof *c->row);
-    for (int i = 0; i < t->n_rows; i++)
+    for (int i = 0; i < t->n_rows; i++) {
+        c->row[i].baseline = c->options.own ? c->options.own[i] : c->options.baseline;
         c->row[i].cell = xcalloc((size_t)t->n_tasks + 1, sizeof *c->row[i].cell);
+    }
+    c->options.own = NULL;
     work_init(&w);
     for (int k = 0; k < t->n_tasks; k++)
         find_task(&w, k);

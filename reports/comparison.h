@@ -15,8 +15,9 @@
 struct comparison_options {
     uint64_t seed;
     int resamples;
-    double level; // of the intervals: 0.95
-    int baseline; // row; -1: none
+    double level;   // of the intervals: 0.95
+    int baseline;   // row; -1: none
+    const int *own; // [n_rows]: each row's own instead, -1: none; NULL. Only comparison_init looks
 };
 /* Seed 1, 1000 resamples, 95 %, beside the table's reference where it has one. */
 struct comparison_options comparison_defaults(const struct scores_table *t);
@@ -51,6 +52,7 @@ enum comparison_average {
 };
 
 struct comparison_row {
+    int baseline;                 // the row it is compared with; itself: a baseline; -1: none
     struct comparison_cell *cell; // [n_tasks]
     struct comparison_cell average[COMPARISON_AVERAGES];
 };

@@ -4,6 +4,7 @@
 
 #include "reports/doc_int.h"
 #include "reports/format.h"
+#include "reports/latex_grid.h"
 #include "reports/visible.h"
 
 static int put_document(const struct doc *d, const struct format_look *look, struct buf *out,
@@ -11,8 +12,6 @@ static int put_document(const struct doc *d, const struct format_look *look, str
 
 const struct format format_latex = {
     .name = "latex", .endings = (const char *const[]){".tex", NULL}, .put = put_document};
-
-enum { WIDE = 8 }; // columns of a table that a paper's column has no room for
 
 static void put_comment(struct text t, struct buf *out)
 {
@@ -28,112 +27,7 @@ static void put_command(const char *command, struct text t, struct buf *out)
     buf_str(out, "}\n");
 }
 
-/* ---- grids ---- */
-
-static void put_group_rules(const struct grid *g, struct buf *out)
-{
-    for (int i = 0; i < g->n_columns; i = grid_group_end(g, i))
-        if (*g->column[i].group)
-            buf_printf(out, "\\cmidrule(lr){%d-%d}", i + 1, grid_group_end(g, i));
-    buf_char(out, '\n');
-}
-
-static void put_groups(const struct grid *g, struct buf *out)
-{
-    for (int i = 0; i < g->n_columns; i = grid_group_end(g, i)) {
-        buf_str(out, i ? " & " : "");
-        if (*g->column[i].group) {
-            buf_printf(out, "\\multicolumn{%d}{c}{", grid_group_end(g, i) - i);
-            format_put_latex(text_of(g->column[i].group_short), out);
-            buf_char(out, '}');
-        } else {
-            for (int k = i + 1; k < grid_group_end(g, i); k++)
-                buf_str(out, " & ");
-        }
-    }
-    buf_str(out, " \\\\\n");
-    put_group_rules(g, out);
-}
-
-/* The blank nearest to the middle, or 0. */
-static size_t middle_of(struct text t)
-{
-    size_t best = 0;
-    for (size_t i = 1; i + 1 < t.n; i++)
-        if (t.s[i] == ' ' &&
-            (!best || labs((long)(2 * i) - (long)t.n) < labs((long)(2 * best) - (long)t.n)))
-            best = i;
-    return best;
-}
-
-enum { LONG_HEAD = 11 }; // in two lines where it can be
-
-static void put_head(const struct column *c, struct buf *out)
-{
-    const struct text t = text_of(c->head_short);
-    const size_t at = t.n > LONG_HEAD ? middle_of(t) : 0;
-    if (!at) {
-        format_put_latex(t, out);
-        return;
-    }
-    buf_str(out, c->align == GRID_RIGHT ? "\\shortstack[r]{" : "\\shortstack[l]{");
-    format_put_latex((struct text){t.s, at}, out);
-    buf_str(out, "\\\\");
-    format_put_latex((struct text){t.s + at + 1, t.n - at - 1}, out);
-    buf_char(out, '}');
-}
-
-static void put_heads(const struct grid *g, struct buf *out)
-{
-    buf_str(out, "\\toprule\n");
-    if (grid_has_groups(g))
-        put_groups(g, out);
-    for (int i = 0; i < g->n_columns; i++) {
-        buf_str(out, i ? " & " : "");
-        put_head(&g->column[i], out);
-    }
-    buf_str(out, " \\\\\n\\midrule\n");
-}
-
-/* A minus is longer than a hyphen. */
-static void put_shown(const struct cell *c, struct buf *out)
-{
-    struct text t = c->t;
-    if (c->kind == CELL_NUMBER && t.n > 1 && *t.s == '-') {
-        buf_str(out, "$-$");
-        t.s++, t.n--;
-    }
-    format_put_latex(t, out);
-}
-
-static void put_cell(const struct cell *c, struct buf *out)
-{
-    if (c->repeated)
-        return;
-    buf_str(out, c->marks & GRID_BOLD ? "\\textbf{" : "");
-    put_shown(c, out);
-    buf_str(out, c->marks & GRID_BOLD ? "}" : "");
-    buf_str(out, c->marks & GRID_DAGGER ? "$^{\\dagger}$" : "");
-    buf_str(out, c->marks & GRID_STAR ? "$^{*}$" : "");
-}
-
-static void put_tabular(const struct grid *g, struct buf *out)
-{
-    buf_str(out, "\\begin{tabular}{");
-    for (int i = 0; i < g->n_columns; i++)
-        buf_char(out, g->column[i].align == GRID_RIGHT ? 'r' : 'l');
-    buf_str(out, "}\n");
-    put_heads(g, out);
-    for (size_t row = 0; row < grid_rows(g); row++) {
-        buf_str(out, grid_at(g, row, 0)->rule ? "\\midrule\n" : "");
-        for (int i = 0; i < g->n_columns; i++) {
-            buf_str(out, i ? " & " : "");
-            put_cell(grid_at(g, row, i), out);
-        }
-        buf_str(out, " \\\\\n");
-    }
-    buf_str(out, "\\bottomrule\n\\end{tabular}\n");
-}
+/* ---- tables ---- */
 
 /* A star or dagger that a note begins with stands in the table as a raised mark. */
 static void put_note(struct text t, struct buf *out)
@@ -164,12 +58,12 @@ static int put_notes_below(const struct doc *d, int i, struct buf *out)
 static int put_table(const struct doc *d, int i, const struct grid *g, struct text caption,
                      struct buf *out)
 {
-    const char *star = g->n_columns > WIDE ? "*" : "";
+    const char *star = latex_grid_is_wide(g) ? "*" : "";
     buf_printf(out, "\\begin{table%s}\n\\centering\\%s\n", star, *star ? "footnotesize" : "small");
     put_command("caption", caption, out);
     put_label("tab", g->name, out);
     buf_printf(out, "\\setlength{\\tabcolsep}{%s}\n", *star ? "3pt" : "5pt");
-    put_tabular(g, out);
+    latex_grid_put(g, out);
     int next = put_notes_below(d, i, out);
     buf_printf(out, "\\end{table%s}\n", star);
     return next;
@@ -275,12 +169,25 @@ static int put_block(const struct doc *d, int i, const struct format_look *look,
     return i + 1;
 }
 
+/* For pictures, turned heads and tables made narrower. */
+static bool needs_graphicx(const struct doc *d, const struct format_look *look)
+{
+    bool any = look->plots != NULL;
+    for (int i = 0; i < d->n_blocks; i++) {
+        const struct doc_block *b = &d->block[i];
+        const struct grid *g = b->kind == DOC_PLOT ? b->points : b->grid;
+        any |= doc_is_shown(b) && (b->kind == DOC_GRID || b->kind == DOC_PLOT) && g &&
+               latex_grid_is_wide(g);
+    }
+    return any;
+}
+
 static int put_document(const struct doc *d, const struct format_look *look, struct buf *out,
                         struct err *e)
 {
     (void)e;
     buf_printf(out, "%% kvlab report %s; in the preamble: \\usepackage{booktabs}%s\n", d->report,
-               look->plots ? " \\usepackage{graphicx}" : "");
+               needs_graphicx(d, look) ? " \\usepackage{graphicx}" : "");
     for (int i = 0; i < d->n_blocks;) {
         if (!doc_is_shown(&d->block[i])) {
             i++;

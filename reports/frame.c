@@ -150,9 +150,9 @@ static int row_named(const struct scores_table *t, const char *name)
 struct comparison_options frame_options(const struct scores_table *t,
                                         const struct report_request *r)
 {
-    return (struct comparison_options){r->seed, r->resamples, r->level / 100,
-                                       r->baseline ? row_named(t, r->baseline)
-                                                   : scores_reference(t)};
+    return (struct comparison_options){
+        r->seed, r->resamples, r->level / 100,
+        r->baseline ? row_named(t, r->baseline) : scores_reference(t), NULL};
 }
 
 static void compare(struct frame *f, struct frame_table *t, const struct report_request *r)

@@ -201,6 +201,14 @@ const struct cell *grid_at(const struct grid *g, size_t row, int column)
     return &g->cell[row * (size_t)g->n_columns + (size_t)column];
 }
 
+bool grid_says_nothing(const struct grid *g, size_t row, int from, int to)
+{
+    bool any = from == 1 && to == g->n_columns; // not broken
+    for (int i = from; i < to; i++)
+        any |= grid_at(g, row, i)->kind != CELL_BLANK;
+    return !any;
+}
+
 /* ---- keys ---- */
 
 static const char *plain_key(const struct column *c)

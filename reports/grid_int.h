@@ -32,6 +32,8 @@ struct grid {
 
 size_t grid_rows(const struct grid *g);
 const struct cell *grid_at(const struct grid *g, size_t row, int column);
+/* A row of a broken table that has nothing in this part of it, columns [from, to). */
+bool grid_says_nothing(const struct grid *g, size_t row, int from, int to);
 /* Where the columns of from's group end. */
 int grid_group_end(const struct grid *g, int from);
 bool grid_has_groups(const struct grid *g);

@@ -114,6 +114,18 @@ static void set_widths(struct layout *l, int word, int gap)
     }
 }
 
+enum { INDENT = 2 }; // of what a long name has below its first line
+
+/* Of a broken table: names that take most of each part's lines stand on several. */
+static void narrow_names(struct layout *l, int width)
+{
+    const int most = width * 3 / 10;
+    int head = visible_columns(text_of(l->head[0]));
+    if (l->g->n_columns < 3 || l->g->column[0].align != GRID_LEFT || l->width[0] <= width * 2 / 5)
+        return;
+    l->width[0] = most > head ? most : head;
+}
+
 /* The widest that goes into a line; where none does, the table is broken and there is room. */
 static void choose_layout(struct layout *l, int width)
 {
@@ -126,26 +138,29 @@ static void choose_layout(struct layout *l, int width)
             return;
     }
     set_widths(l, 14, 2);
+    narrow_names(l, width);
 }
 
-/* Columns [from, end) of one group that is wider than a line. */
-static int cut_group(const struct layout *l, int from, int end, int room)
+/* A group up to `end` that is wider than what is left of a line from `from`: as many as go in. */
+static int cut_group(const struct layout *l, int from, int to, int end, int room)
 {
-    int to = from + 1;
     while (to < end && span_width(l, from, to + 1) <= room)
         to++;
     return to;
 }
 
 /* The first column that does not go into the part that starts at `from`: whole groups, as many as
- * there is room for beside column 0. */
+ * there is room for beside column 0. A group is cut where it is wider than a line, and where the
+ * line would be less than half full. */
 static int part_end(const struct layout *l, int from, int width)
 {
     int room = width - l->width[0] - l->gap, to = from;
     while (to < l->g->n_columns) {
         int end = grid_group_end(l->g, to);
         if (width && span_width(l, from, end) > room)
-            return to > from ? to : cut_group(l, from, end, room);
+            return to == from                           ? cut_group(l, from, from + 1, end, room)
+                   : 2 * span_width(l, from, to) < room ? cut_group(l, from, to, end, room)
+                                                        : to;
         to = end;
     }
     return to;
@@ -251,19 +266,40 @@ static void put_rule(const struct part *p, struct buf *out)
     buf_char(out, '\n');
 }
 
+/* The first cell of a row on lines of its column's width, the later ones indented; line 0 is put,
+ * the others are for below the row. */
+static int name_lines(const struct part *p, size_t row, struct text line[HEAD_LINES])
+{
+    const struct buf *name = &p->l->shown[row * (size_t)p->l->g->n_columns];
+    if (visible_columns(text_buf(name)) <= p->l->width[0]) {
+        line[0] = text_buf(name);
+        return 1;
+    }
+    return wrap(name->s, p->l->width[0] - INDENT, line);
+}
+
 static void put_rows(const struct part *p, bool colour, struct buf *out)
 {
     const struct grid *g = p->l->g;
     for (size_t row = 0; row < grid_rows(g); row++) {
+        if (grid_says_nothing(g, row, p->from, p->to))
+            continue;
         if (grid_at(g, row, 0)->rule)
             put_rule(p, out);
+        struct text line[HEAD_LINES] = {{"", 0}};
+        const int lines = name_lines(p, row, line);
         for (int i = 0; i < p->to; i = part_next(p, i)) {
             size_t at = row * (size_t)g->n_columns + (size_t)i;
             pad(out, i ? p->l->gap : 0, ' ');
-            put_aligned(text_buf(&p->l->shown[at]), p->l->width[i], g->column[i].align,
-                        colour && g->cell[at].marks & GRID_BOLD, out);
+            put_aligned(i ? text_buf(&p->l->shown[at]) : line[0], p->l->width[i],
+                        g->column[i].align, colour && g->cell[at].marks & GRID_BOLD, out);
         }
         end_line(out);
+        for (int i = 1; i < lines; i++) {
+            pad(out, INDENT, ' ');
+            buf_text(out, line[i]);
+            end_line(out);
+        }
     }
 }
 

@@ -75,6 +75,15 @@ double plot_share(const struct plot_range *r, enum plot_scale scale, double x)
 
 /* ---- names ---- */
 
+static struct text without_blanks(struct text t)
+{
+    for (; t.n && *t.s == ' '; t.n--)
+        t.s++;
+    while (t.n && t.s[t.n - 1] == ' ')
+        t.n--;
+    return t;
+}
+
 /* Up to three lines, broken after a blank or a mark; the last is cut where it must be. */
 static void break_name(struct plot_name *n)
 {
@@ -82,11 +91,12 @@ static void break_name(struct plot_name *n)
     const int most = (int)(sizeof n->line / sizeof *n->line);
     while (rest.n && n->lines < most) {
         size_t take = visible_fitting(rest, NAME_COLUMNS), at = take;
-        while (take < rest.n && at && !strchr(" _-,;/=", rest.s[at - 1]))
+        while (take < rest.n && rest.s[at] != ' ' && at && !strchr(" _-,;/=", rest.s[at - 1]))
             at--;
         take = at > take / 3 && n->lines < most - 1 ? at : take;
-        n->line[n->lines++] = (struct text){rest.s, take};
+        n->line[n->lines++] = without_blanks((struct text){rest.s, take});
         rest.s += take, rest.n -= take;
+        rest = without_blanks(rest);
     }
     n->cut = rest.n > 0;
 }

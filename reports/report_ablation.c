@@ -18,7 +18,8 @@ const struct report report_ablation = {
         "A block for each factor of the ablations that the configuration declares: the base first, "
         "then every other value with its difference to the base (not to the full cache), interval, "
         "p, bytes and the difference in each task. With --baseline SETTING: the settings that "
-        "differ from that one in one option, declared or not. A plot for each numeric factor. CSV "
+        "differ from that one in one option, declared or not. A plot of the differences for each "
+        "numeric factor. CSV "
         "and JSON: ablation (a row a factor's value) and cells (a row a value and task).",
     .takes = REPORT_EXPERIMENT | REPORT_MODEL | REPORT_BASELINE | REPORT_RESAMPLING | REPORT_PLOT,
     .build = build,
@@ -170,39 +171,51 @@ static void put_plot_name(const struct ablation_change *v, struct buf *b)
                       : '_';
 }
 
-static void add_base_line(struct plot *p, const struct part *part)
+/* The base has no interval: it is not compared with itself. */
+static void add_points(struct plot *p, const struct part *part, const struct ablation_change *v,
+                       int n)
 {
-    const struct comparison_mean *m = &compared_at(&part->c, 0, COMPARED_TASKS)->score;
-    struct buf b;
-    buf_init(&b);
-    buf_printf(&b, "%s (base)", part->scores.row[0].name);
-    plot_reference(p, b.s, m->mean, NAN, NAN);
-    buf_release(&b);
+    double x;
+    for (int i = 0; i < n; i++) {
+        const int row = find_run(&part->scores, v[i].run);
+        const struct comparison_difference *d =
+            &compared_at(&part->c, row, COMPARED_TASKS)->difference;
+        if (!is_number(v[i].value, &x))
+            continue;
+        if (v[i].run == v[i].base)
+            plot_point(p, x, 0, NAN, NAN);
+        else
+            plot_point(p, x, d->paired.difference, d->interval.lo, d->interval.hi);
+    }
 }
 
+/* Differences and their intervals, paired by item: those of two scores, which share their items,
+ * overlap where the difference is clear. */
 static void add_plot(struct doc *doc, const struct part *part, const struct ablation_change *v,
                      int n)
 {
-    struct buf name, label;
-    double x;
-    buf_init(&name);
-    buf_init(&label);
-    put_plot_name(v, &name);
-    struct plot *p = doc_plot(doc, name.s, v->factor);
-    compared_put_average(&part->c, COMPARED_TASKS, &label);
+    const char *base = part->scores.row[0].name;
+    struct buf b;
+    buf_init(&b);
+    put_plot_name(v, &b);
+    char *name = xstrdup(b.s);
+    buf_reset(&b);
+    buf_printf(&b, "%s: difference to %s, %g %% intervals, paired by item", v->factor, base,
+               100 * part->c.options.level);
+    struct plot *p = doc_plot(doc, name, b.s);
+    buf_reset(&b);
+    compared_put_average(&part->c, COMPARED_TASKS, &b);
+    buf_str(&b, ", difference in points");
     plot_x(p, v->factor, PLOT_LINEAR);
-    plot_y(p, label.s, PLOT_LINEAR);
-    add_base_line(p, part);
-    plot_series(p, v->factor, PLOT_BARS);
-    for (int i = 0; i < n; i++) {
-        int row = find_run(&part->scores, v[i].run);
-        const struct comparison_mean *m = &compared_at(&part->c, row, COMPARED_TASKS)->score;
-        if (is_number(v[i].value, &x))
-            plot_point(p, x, m->mean, m->interval.lo, m->interval.hi);
-    }
+    plot_y(p, b.s, PLOT_LINEAR);
+    buf_reset(&b);
+    buf_printf(&b, "%s (base)", base);
+    plot_reference(p, b.s, 0, NAN, NAN);
+    plot_series(p, "difference", PLOT_BARS);
+    add_points(p, part, v, n);
     plot_is_told(p);
-    buf_release(&name);
-    buf_release(&label);
+    free(name);
+    buf_release(&b);
 }
 
 /* ---- tidy data ---- */

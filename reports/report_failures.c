@@ -1,7 +1,9 @@
 /* What is missing and why: items that failed, cells that are not whole, settings that were to
  * compress and did not. */
+#include <stdlib.h>
 #include <string.h>
 
+#include "reports/failure_class.h"
 #include "reports/loaded.h"
 #include "reports/report.h"
 #include "reports/sql_grid.h"
@@ -11,8 +13,11 @@ static int build(struct store *s, const struct report_request *r, struct doc *d,
 const struct report report_failures = {
     .name = "failures",
     .summary = "failed, missing and unscored items, and compression that changed nothing",
-    .help = "Failed items by setting, task, reason and machine; items that failed before and came "
-            "right; cells that are not whole; settings whose cache is as large as a full one.",
+    .help =
+        "Failed items by class (crash, memory, disk, length, data, metric, setting, other) with "
+        "the command that tries them again where that helps; by setting, task, reason and "
+        "machine; items that failed before and came "
+        "right; cells that are not whole; settings whose cache is as large as a full one.",
     .takes = REPORT_EXPERIMENT | REPORT_MODEL,
     .build = build,
 };
@@ -26,26 +31,58 @@ const struct report report_failures = {
 static const struct sql_part failed = {
     "failed", "Items that failed",
     "SELECT x.name AS setting, m.name AS model, t.name AS task, count(*) AS items,"
-    " j.error AS reason, b.host AS machine, min(j.sample) AS for_example,"
-    " max((SELECT count(*) FROM failure f WHERE f.job = j.id)) AS tries,"
-    " max(j.crashes) AS crashes"
-    " FROM experiment_run x CROSS JOIN run r ON r.id = x.run CROSS JOIN model m ON m.id = r.model"
-    " CROSS JOIN task t CROSS JOIN job j ON j.run = x.run AND j.task = t.id AND j.state = 'failed'"
-    " LEFT JOIN build b ON b.id = j.build WHERE x.experiment = ?1 AND" OF_EXPERIMENT
-    " GROUP BY x.position, x.run, t.id, j.error, b.host"
-    " ORDER BY items DESC, x.position, x.run, t.id, j.error, b.host"};
+    " " FAILURE_CLASS(
+        "j.error") " AS class, j.error AS reason, b.host AS machine, min(j.sample) AS for_example,"
+                   " max((SELECT count(*) FROM failure f WHERE f.job = j.id)) AS tries,"
+                   " max(j.crashes) AS crashes"
+                   " FROM experiment_run x CROSS JOIN run r ON r.id = x.run CROSS JOIN model m ON "
+                   "m.id = r.model"
+                   " CROSS JOIN task t CROSS JOIN job j ON j.run = x.run AND j.task = t.id AND "
+                   "j.state = 'failed'"
+                   " LEFT JOIN build b ON b.id = j.build WHERE x.experiment = ?1 AND" OF_EXPERIMENT
+                   " GROUP BY x.position, x.run, t.id, j.error, b.host"
+                   " ORDER BY items DESC, x.position, x.run, t.id, j.error, b.host"};
 
 /* From the few failures to their jobs. */
 static const struct sql_part mended = {
     "mended", "Items that failed before, and are done",
     "SELECT x.name AS setting, m.name AS model, t.name AS task, count(DISTINCT j.id) AS items,"
-    " f.error AS reason, b.host AS machine, min(j.sample) AS for_example"
-    " FROM failure f CROSS JOIN job j ON j.id = f.job CROSS JOIN experiment_run x ON x.run = j.run"
-    " JOIN run r ON r.id = j.run JOIN model m ON m.id = r.model JOIN task t ON t.id = j.task"
-    " LEFT JOIN build b ON b.id = f.build"
-    " WHERE x.experiment = ?1 AND j.state = 'done' AND" OF_EXPERIMENT
-    " GROUP BY x.position, x.run, t.id, f.error, b.host"
-    " ORDER BY items DESC, x.position, x.run, t.id, f.error, b.host"};
+    " " FAILURE_CLASS(
+        "f.error") " AS class, f.error AS reason, b.host AS machine, min(j.sample) AS for_example"
+                   " FROM failure f CROSS JOIN job j ON j.id = f.job CROSS JOIN experiment_run x "
+                   "ON x.run = j.run"
+                   " JOIN run r ON r.id = j.run JOIN model m ON m.id = r.model JOIN task t ON t.id "
+                   "= j.task"
+                   " LEFT JOIN build b ON b.id = f.build"
+                   " WHERE x.experiment = ?1 AND j.state = 'done' AND" OF_EXPERIMENT
+                   " GROUP BY x.position, x.run, t.id, f.error, b.host"
+                   " ORDER BY items DESC, x.position, x.run, t.id, f.error, b.host"};
+
+static const char classes[] =
+    "SELECT " FAILURE_CLASS("j.error") " AS class, count(*), max(" FAILURE_NEED(
+        "j.error") ")"
+                   " FROM experiment_run x CROSS JOIN task t CROSS JOIN job j ON j.run = x.run AND "
+                   "j.task = t.id"
+                   " AND j.state = 'failed' WHERE x.experiment = ?1 AND" OF_EXPERIMENT
+                   " GROUP BY 1 ORDER BY 2 DESC, 1";
+
+/* What each class of reasons asks for. */
+static int put_advice(struct store *s, int64_t experiment, struct doc *d, struct err *e)
+{
+    const struct db_val v = val_int(experiment);
+    struct stmt *q;
+    int rc;
+    if (stmt_open(store_db(s), classes, &v, 1, &q, e))
+        return -1;
+    while ((rc = stmt_step(q, e)) == 1) {
+        char *name = stmt_str_dup(q, 0);
+        failure_class_put(d, name, (int)stmt_int(q, 1),
+                          stmt_type(q, 2) == COL_NULL ? 0 : stmt_num(q, 2));
+        free(name);
+    }
+    stmt_close(q);
+    return rc;
+}
 
 static int put_failed(struct store *s, int64_t experiment, struct doc *d, struct err *e)
 {
@@ -54,13 +91,15 @@ static int put_failed(struct store *s, int64_t experiment, struct doc *d, struct
     if (sql_grid(d, DOC_BOTH, &failed, s, experiment, &rows, e) ||
         sql_grid(d, DOC_BOTH, &mended, s, experiment, &before, e))
         return -1;
-    if (!rows)
+    if (!rows) {
         doc_para(d, "No item failed.");
-    else
-        doc_note(d,
-                 "kvlab run CONFIG --retry runs failed items again. That helps where the cause is "
-                 "gone: memory, disk, a crash. Where an item has failed with the same reason in "
-                 "several tries, it does not; one that failed at two crashes was at both.");
+        return 0;
+    }
+    if (put_advice(s, experiment, d, e))
+        return -1;
+    doc_note(d,
+             "CONFIG.json: the file of this experiment, with the flags that it was run with (and "
+             "--db); items that are done stay as they are. class: judged by the reason's words.");
     return 0;
 }
 

@@ -256,8 +256,9 @@ static void put_notes(const struct report_request *r, struct doc *d)
     doc_note(
         d,
         "Lengths below 4000, below 8000, and from there, as in LongBench-E. Scores are means, not "
-        "rounded; its result.json (kvlab export) has the same ones by numpy's rounding to two "
-        "decimals, half to even.");
+        "rounded. kvlab export RUN DIR -e writes a run's answers, and kvlab score DIR -e -o "
+        "result.json the official file of them, which rounds to two decimals (numpy's, half to "
+        "even).");
     doc_note(d,
              "Differences are to %s under the same protocol, paired by item; intervals: %g %%, "
              "bootstrap over items (%d resamples, seed %llu). A dagger: the interval does not "

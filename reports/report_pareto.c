@@ -417,7 +417,7 @@ static int build(struct store *s, const struct frame *f, const struct axis *x, s
         return err_user(
             e,
             "experiment %s has no measured bytes for --x %s: imported answers have none, "
-            "and unfinished items",
+            "and unfinished or failed items (kvlab report failures)",
             f->scores.name, x->name);
     put_notes(f, x, &n, d);
     return 0;

@@ -41,16 +41,20 @@ static const struct sql_part protocols = {
     " FROM protocol p JOIN protocol_option o ON o.protocol = p.id WHERE p.id IN (" PROTOCOLS
     ") ORDER BY p.id, o.name"};
 
-/* Versions of metrics: of all scores that are there, found in one scan of them. */
+/* Versions of metrics: those there are, found in one scan of the scores, of which each task has
+ * those that scored an item of these runs: its first one ends the search. */
 static const struct sql_part tasks = {
     "tasks", NULL,
-    "WITH versions AS (SELECT metric, group_concat(metric_version, ', ') AS version FROM"
-    " (SELECT DISTINCT metric, metric_version FROM score ORDER BY metric, metric_version)"
-    " GROUP BY metric)"
-    " SELECT t.name AS task, t.data AS data, t.metric AS metric, v.version AS metric_version,"
+    "WITH versions AS MATERIALIZED (SELECT DISTINCT metric, metric_version FROM score)"
+    " SELECT t.name AS task, t.data AS data, t.metric AS metric,"
+    " (SELECT group_concat(metric_version, ', ') FROM (SELECT v.metric_version FROM versions v"
+    "   WHERE v.metric = t.metric AND EXISTS (SELECT 1 FROM experiment_run x"
+    "    CROSS JOIN job j ON j.run = x.run AND j.task = t.id"
+    "    CROSS JOIN score s ON s.job = j.id AND s.metric = v.metric"
+    "     AND s.metric_version = v.metric_version WHERE x.experiment = ?1)"
+    "   ORDER BY v.metric_version)) AS metric_version,"
     " t.max_new_tokens AS max_new_tokens, t.data_hash AS data_hash,"
-    " t.template_hash AS template_hash, t.source AS source"
-    " FROM task t LEFT JOIN versions v ON v.metric = t.metric WHERE EXISTS"
+    " t.template_hash AS template_hash, t.source AS source FROM task t WHERE EXISTS"
     " (SELECT 1 FROM experiment_run x JOIN job j ON j.run = x.run AND j.task = t.id"
     "   WHERE x.experiment = ?1) ORDER BY t.id"};
 
@@ -149,8 +153,8 @@ static int put_all(struct store *s, int64_t experiment, struct doc *d, struct er
         return -1;
     doc_note(d, "Counts are of all finished items of these runs. Hashes are SHA-256; whole in CSV "
                 "and JSON. The identity of a run is the hash of model, setting and protocol; "
-                "builds, machines and times are no part of it. Metric versions are those of all "
-                "scores of the database.");
+                "builds, machines and times are no part of it. Metric versions are those of the "
+                "scores of these runs.");
     return 0;
 }
 

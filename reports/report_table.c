@@ -172,15 +172,36 @@ static void add_heading(const struct table_data *d, const struct table *t, bool 
     buf_release(&b);
 }
 
+/* Baselines of the rows: how many, the last of them, and rows that have none. */
+struct baselines {
+    int n, last, without;
+};
+
+static struct baselines baselines_of(const struct comparison *c)
+{
+    struct baselines b = {0, -1, 0};
+    for (int i = 0; i < c->n_rows; i++) {
+        b.without += c->row[i].baseline < 0;
+        if (c->row[i].baseline == i)
+            b.n++, b.last = i;
+    }
+    return b;
+}
+
 static void add_comparison_notes(const struct shown *s, struct doc *doc)
 {
-    int baseline = s->c->options.baseline;
-    if (baseline < 0) {
+    const struct baselines b = baselines_of(s->c);
+    if (!b.n) {
         doc_note(doc, "No setting here is the full cache, so nothing is compared: --baseline "
                       "SETTING names another.");
         return;
     }
-    compared_notes(doc, s->c, s->scores->row[baseline].name);
+    compared_notes(doc, s->c,
+                   b.n == 1 ? s->scores->row[b.last].name : "the baseline of its own protocol");
+    if (b.without)
+        doc_note(doc, "%d setting%s here %s no baseline of the same protocol and %s not compared.",
+                 b.without, b.without == 1 ? "" : "s", b.without == 1 ? "has" : "have",
+                 b.without == 1 ? "is" : "are");
     compared_smallest_note(doc, s->scores, s->c);
 }
 
@@ -215,7 +236,7 @@ static void add_cell_columns(struct grid *g, const struct table_data *d)
 static void add_cell(struct grid *g, const struct table_data *d, const struct shown *s, int row,
                      int column)
 {
-    int baseline = s->c->options.baseline;
+    const int baseline = s->c->row[row].baseline;
     grid_cell(g, text_of(s->t->model_name));
     grid_cell(g, text_of(s->t->protocol_name));
     for (int i = 0; i < d->n_differing; i++)
@@ -264,6 +285,19 @@ static void add_all(const struct table_data *d, const struct comparison *c, bool
     }
 }
 
+/* Each row beside the baseline of its own protocol: a table of one has one. */
+static void compare(struct comparison *c, const struct scores_table *t,
+                    const struct report_request *r)
+{
+    struct comparison_options o = compared_options(r, -1);
+    int *own = xcalloc((size_t)t->n_rows + 1, sizeof *own);
+    for (int i = 0; i < t->n_rows; i++)
+        own[i] = compared_baseline(t, r, i);
+    o.own = own;
+    comparison_init(c, t, &o);
+    free(own);
+}
+
 static int build(struct store *s, const struct report_request *r, struct doc *doc, struct err *e)
 {
     struct table_data d;
@@ -271,9 +305,7 @@ static int build(struct store *s, const struct report_request *r, struct doc *do
         return -1;
     struct comparison *c = xcalloc((size_t)d.n_tables + 1, sizeof *c);
     for (int i = 0; i < d.n_tables; i++) {
-        const struct comparison_options o =
-            compared_options(r, compared_baseline(&d.scores.table[i], r));
-        comparison_init(&c[i], &d.scores.table[i], &o);
+        compare(&c[i], &d.scores.table[i], r);
     }
     doc_title(doc, "Scores of experiment %s", d.name);
     doc_field(doc, "experiment", d.name);

@@ -29,7 +29,7 @@ static int load_tables(struct scores *s, struct db *db, const struct sorted *job
             scores_remove_table(s, i);
     }
     if (!s->n_tables && s->experiment)
-        return err_user(e, "experiment %s holds no jobs", s->name);
+        return err_user(e, "experiment %s has no items; kvlab run CONFIG.json plans them", s->name);
     if (!s->n_tables)
         return err_user(e, "the runs hold no jobs");
     return scores_load_values(s, db, jobs, e);

@@ -42,7 +42,7 @@ static int missing_note(const struct table *t, struct buf *b)
     if (n > MAX_NOTED)
         buf_printf(b, "; and %d more cells", n - MAX_NOTED);
     if (n)
-        buf_str(b, ". kvlab status says why.");
+        buf_str(b, ". kvlab report failures says why.");
     return n;
 }
 

@@ -1,6 +1,7 @@
 /* kvlab doctor: libraries, processor, memory, built-in files and the database. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/statvfs.h>
 
 #include "harness/base/file.h"
@@ -19,6 +20,7 @@ const struct command cmd_doctor = {
     .usage = "doctor [--db PATH] [--json]\n\n"
              "  --db PATH  the database (kvlab.db)\n"
              "  --json     for programs\n\n"
+             "Programs marked with '-' are not there and optional.\n"
              "Exit code 0: all is well; 2: something is not, and what is said.",
     .run = doctor,
 };
@@ -26,7 +28,7 @@ const struct command cmd_doctor = {
 /* One line of the answer. */
 struct finding {
     const char *what;
-    bool ok;
+    bool ok, absent; // absent: optional, and not there
     char text[600];
 };
 
@@ -57,6 +59,44 @@ static void check_program(struct findings *f)
              session_threads(0), kernels_best()->name);
     snprintf(add(f, "memory", mem_available() > 0x10000000)->text, 600, "%.1f GiB free",
              (double)mem_available() / 0x1p30);
+}
+
+/* The first line that a program says of itself, or nothing. */
+static void ask_version(const char *command, char *out, size_t size)
+{
+    FILE *p = popen(command, "r");
+    *out = 0;
+    if (!p)
+        return;
+    if (!fgets(out, (int)size, p))
+        *out = 0;
+    out[strcspn(out, "\n")] = 0;
+    pclose(p);
+}
+
+/* Programs that kvlab does without. */
+static void check_optional(struct findings *f)
+{
+    static const struct {
+        const char *name, *command, *package, *for_what;
+    } tools[] = {
+        {"gnuplot", "gnuplot --version 2>/dev/null", "gnuplot-nox",
+         "pictures of kvlab report --plot and report html; without it data and scripts are "
+         "written"},
+        {"sqlite3", "sqlite3 --version 2>/dev/null", "sqlite3",
+         "a look at the database without kvlab query"},
+    };
+    for (size_t i = 0; i < sizeof tools / sizeof *tools; i++) {
+        char version[120];
+        ask_version(tools[i].command, version, sizeof version);
+        struct finding *x = add(f, tools[i].name, true);
+        x->absent = !*version;
+        if (x->absent)
+            snprintf(x->text, sizeof x->text, "not found (optional; apt-get install %s): %s",
+                     tools[i].package, tools[i].for_what);
+        else
+            snprintf(x->text, sizeof x->text, "%.100s: %s", version, tools[i].for_what);
+    }
 }
 
 static void check_model(struct findings *f)
@@ -116,7 +156,11 @@ static void print(const struct findings *f, bool json)
             json_put_string(&b, text_of(x->text));
             buf_char(&b, '}');
         } else {
-            buf_printf(&b, "%-4s %-15s %s\n", x->ok ? "ok" : "BAD", x->what, x->text);
+            buf_printf(&b, "%-4s %-15s %s\n",
+                       x->absent ? "-"
+                       : x->ok   ? "ok"
+                                 : "BAD",
+                       x->what, x->text);
         }
     }
     buf_str(&b, json ? "]\n" : "");
@@ -137,6 +181,7 @@ static int doctor(int argc, char **argv)
         return rc > 0 ? 0 : log_failure(&e);
     check_program(&f);
     check_disk(&f);
+    check_optional(&f);
     check_model(&f);
     check_database(&f, db);
     print(&f, json);

@@ -24,7 +24,7 @@ report failures
 is "a whole experiment has no failures" 0 $?
 like "and says so" "*No item failed.*Every cell is whole*" "$(cat out)"
 report failures --format csv
-is "a table without rows has its heads" "setting,model,task,items,reason,machine,for_example,tries,crashes" "$(cat out)"
+is "a table without rows has its heads" "setting,model,task,items,class,reason,machine,for_example,tries,crashes" "$(cat out)"
 sqlite3 h.db "
 UPDATE job SET state = 'failed', prediction = NULL, error = 'out of memory <b>&' WHERE id IN
  (SELECT j.id FROM job j JOIN run r ON r.id = j.run JOIN setting c ON c.id = r.setting WHERE c.name = 'kvo' ORDER BY j.id LIMIT 1);
@@ -40,6 +40,22 @@ like "a failed item stands there with its reason" "*kvo *out of memory <b>&*--re
 like "one that was mended, too" "*disk full*" "$(cat out)"
 like "its cell is not whole" "*Cells of a table that are not whole*kvo mini mini_* 3 2 1 0 0 0 *" "$(tr -s ' \n' ' ' <out)"
 like "compression that changed nothing is named" "*stayed full*kvo 1 bit mini kvo 6 6 *" "$(tr -s ' \n' ' ' <out)"
+classes() { # REASON
+    cp h.db class.db
+    sqlite3 class.db "UPDATE job SET error = '$1' WHERE state = 'failed'"
+    "$KVLAB" report failures --db class.db --format csv | tail -1 | cut -d, -f5
+    "$KVLAB" report failures --db class.db | grep -A3 -E '^(crash|memory|disk|length|data|metric|setting|other)  [0-9]+ item' | tr -s ' \n' ' '
+}
+like "class: crash" "crash?crash 1 item: kvlab run CONFIG.json --retry --workers 1. *" "$(classes 'a worker crashed twice at it (signal 11, Segmentation fault)')"
+like "class: memory, with what is needed" "memory?memory 1 item: kvlab run CONFIG.json --retry --workers 1 --memory 514M. *" \
+    "$(classes 'mini_code[3]: prompt of 2000 tokens needs 512.3 MiB for its cache, 100.0 MiB are allowed')"
+like "class: memory of weights" "memory?memory 1 item: kvlab run CONFIG.json --retry --workers 1. *" "$(classes 'weights of 4 bits need 9.0 GiB, 1.0 GiB are free')"
+like "class: disk" "disk?disk 1 item: kvlab run CONFIG.json --retry. *" "$(classes 'database or disk is full')"
+like "class: length is not tried again" "length?length 1 item; no retry: *" "$(classes 'prompt has 9000 tokens, the model has 4096 positions')"
+like "class: data" "data?data 1 item; no retry: *" "$(classes 'byte 7 of the text is not valid UTF-8')"
+like "class: metric" "metric?metric 1 item: *--rescore*" "$(classes 'classification_score needs the list of classes (all_classes)')"
+like "class: setting" "setting?setting 1 item; no retry: *" "$(classes 'snapkv: layer 3: kept 140 > budget 128')"
+like "class: other" "other?other 1 item: *" "$(classes 'the moon was full')"
 for f in markdown csv json latex html; do
     report failures --format $f
     like "failures as $f" "0 *memory*" "$? $(cat out)"
@@ -52,6 +68,18 @@ report provenance --format json
 is "whole hashes, of data and templates" "2 2" "$(python3 -c '
 import json; t = json.load(open("out"))["grids"]["tasks"]
 print(len(t), sum(len(x["data_hash"]) == len(x["template_hash"]) == 64 for x in t))')"
+versions() { # DATABASE: of its first experiment
+    "$KVLAB" report provenance --db "$1" --experiment demo --format json |
+        python3 -c 'import json, sys; print(*(x["metric_version"] for x in json.load(sys.stdin)["grids"]["tasks"]), sep="|")'
+}
+was=$(versions h.db)
+cp h.db versions.db
+sqlite3 versions.db "INSERT INTO run (id, identity, model, setting, protocol, origin, created) SELECT 999, 'other', model, setting, protocol, origin, created FROM run LIMIT 1;
+INSERT INTO job (id, identity, run, task, sample, sample_index, sample_hash, prefill_class, state) SELECT 9999, 'other', 999, task, sample, sample_index, sample_hash, prefill_class, 'ready' FROM job WHERE state = 'done' LIMIT 1;
+INSERT INTO score SELECT 9999, metric, 77, value FROM score WHERE job = (SELECT id FROM job WHERE state = 'done' LIMIT 1)"
+is "a version that scored other runs is not of these" "$was" "$(versions versions.db)"
+sqlite3 versions.db "INSERT INTO score SELECT job, metric, 78, value FROM score WHERE job = (SELECT id FROM job WHERE state = 'done' LIMIT 1)"
+like "one that scored an item of these is" "*, 78*" "$(versions versions.db)"
 is "each build with its items" "$(sqlite3 h.db "SELECT count(*) FROM job WHERE finished_at IS NOT NULL")" \
     "$(python3 -c 'import json; print(sum(b["items"] for b in json.load(open("out"))["grids"]["builds"]))')"
 sqlite3 h.db "INSERT INTO build (identity, version, host) VALUES ('x', '9.9', 'elsewhere');

@@ -88,6 +88,27 @@ for name in "${reports[@]}"; do
     is "kvlab show has it, too" "$("$KVLAB" report "$name" --help)" "$("$KVLAB" show report "$name")"
 done
 
+# ---- and as text: whole categories a part, long names on several lines, within the line ----
+"$(dirname "$KVLAB")/tools/bigdb" wide.db --settings 4 --tasks 21 --items 4 >/dev/null 2>&1
+"$KVLAB" report table --db wide.db -o wide.txt
+is "21 tasks stand in four parts" 4 "$(grep -c '^setting' wide.txt)"
+is "none wider than 100 columns" 1 $(($(wc -L <wide.txt) <= 100))
+like "a long name goes on below, indented" "*kvo 4 bit, read 1024, keep *
+  *no. 1*" "$(cat wide.txt)"
+is "numbers of items only where there are some" 4 "$(grep -c '^items  *4' wide.txt)"
+is "no row without anything" 0 "$(grep -c '^items *$' wide.txt)"
+
+# ---- a table of 21 tasks in LaTeX: parts below each other, none wider than the text ----
+"$KVLAB" report table --db wide.db -o wide.tex
+like "a table of 21 tasks is set across the page, in parts" "*usepackage{graphicx}*begin{table\*}*rotatebox{90}{narrativeqa}*end{tabular}}*medskip*resizebox*" "$(cat wide.tex)"
+is "each of its columns once" 21 "$(grep -oE '\\rotatebox\{90\}' wide.tex | wc -l)"
+if have pdflatex; then
+    compiles wide.tex
+    is "and compiles, not wider than the page" "0 0" "$? $(grep -c '^Overfull' wide.tex.main.log wide.tex.log 2>/dev/null | awk -F: '{n += $2} END {print n + 0}')"
+else
+    skip "and compiles" pdflatex
+fi
+
 # ---- plots of those that have some ----
 for name in "${reports[@]}"; do
     "$KVLAB" show report "$name" | grep -q -e --plot || continue

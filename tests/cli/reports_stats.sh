@@ -83,6 +83,28 @@ report table --db mix.db
 is "a block each" 2 "$(grep -c '^setting' out)"
 report table --db mix.db --mix-protocols
 like "one table, rows named by what differs" "*full (chat=task)*kvo-2bit (chat=none)*" "$(<out)"
+like "a row whose protocol has no baseline is not compared, and that is said" \
+    "*1 setting here has no baseline of the same protocol and is not compared.*" "$(<out)"
+report table --db mix.db --mix-protocols --format csv --grid cells
+is "only with its own protocol's baseline" "full (chat=task)|full (chat=task)|
+kvo-2bit (chat=none)||
+kvo-default (chat=task)|full (chat=task)|-12.5" \
+    "$(cells "SELECT setting, baseline, difference FROM c WHERE task = 'mini_code' ORDER BY 1")"
+cp mix.db mixed.db
+sqlite3 mixed.db "INSERT INTO run (id, model, setting, protocol, identity, origin, created) SELECT 99, model, setting, 2, 'full under 2', origin, created FROM run WHERE id = 2;
+    INSERT INTO experiment_run (experiment, run, position, name) SELECT experiment, 99, 99, name FROM experiment_run WHERE run = 2;
+    INSERT INTO job (id, identity, run, task, sample, sample_index, sample_hash, prefill_class, state, finished_at, prediction)
+      SELECT id + 1000, identity || 'x', 99, task, sample, sample_index, sample_hash, prefill_class, state, finished_at, prediction FROM job WHERE run = 2;
+    INSERT INTO experiment_job SELECT 1, id FROM job WHERE run = 99;
+    INSERT INTO score SELECT job + 1000, metric, metric_version, 0.25 FROM score WHERE job IN (SELECT id FROM job WHERE run = 2)"
+report table --db mixed.db --mix-protocols --format csv --grid cells
+is "each with its own protocol's" "full (chat=none)|full (chat=none)|
+full (chat=task)|full (chat=task)|
+kvo-2bit (chat=none)|full (chat=none)|25
+kvo-default (chat=task)|full (chat=task)|-12.5" \
+    "$(cells "SELECT setting, baseline, difference FROM c WHERE task = 'mini_code' ORDER BY 1")"
+report table --db mixed.db --mix-protocols --baseline full
+like "and the note says so" "*difference to the baseline of its own protocol, paired*" "$(tr '\n' ' ' <out | sed 's/  */ /g')"
 refused "compare refuses" "report compare: run:2 and run:3 have different protocols (protocol.chat: task and none); --mix-protocols *" \
     compare full kvo-2bit --db mix.db
 report compare full kvo-2bit --db mix.db --mix-protocols
@@ -115,6 +137,10 @@ is "the base first, then the difference to it: (5 * -37.5 - 50) / 6, by pairs" "
 2|kvo-2bit|29.1667|-39.5833" "$(cells "SELECT value, setting, round(score, 4), iif(difference = '', '', round(difference, 4)) FROM c")"
 report ablation --db s.db
 like "the base is marked" "*bits: kvo.key_bits, base kvo-default*4 (base) *62.5*2 *29.2*-39.6*" "$(<out)"
+report ablation --db s.db --plot plots
+is "the plot is of differences, the base at 0 without an interval" "2 -39.5833|4 0 NaN NaN" \
+    "$(awk '$1 == 2 {printf "%s %.4f|", $1, $2} $1 == 4' plots/bits_kvo_key_bits.dat)"
+like "and says so" "*set title 'kvo.key_bits: difference to kvo-default, 95 % intervals, paired by item'*" "$(cat plots/bits_kvo_key_bits.gp)"
 sqlite3 s.db "DELETE FROM experiment_factor; DELETE FROM setting_option;
     INSERT INTO setting_option SELECT r.setting, 'kvo', o.column1, CASE WHEN r.id = 3 AND o.column1 = 'key_bits' THEN '2' ELSE '4' END
       FROM run r, (VALUES ('key_bits'), ('window')) o WHERE r.id <> 2"

@@ -53,7 +53,8 @@ kvo-2bit        25.0    25.0     25.0      25.0       25.0  50.0*  29.2 ±12.5�
 -----------  -------  ------  -------  --------  ---------  -----  ------------  -----  ----  -----
 items              4       4        4         4          4     4
 
-* of fewer items, so not comparable: kvo-2bit mini_code 2 of 4 (2 failed). kvlab status says why.
+* of fewer items, so not comparable: kvo-2bit mini_code 2 of 4 (2 failed). kvlab report failures
+  says why.
 † the 95 % interval of the difference to full, paired by item, excludes 0 (percentile bootstrap of
   items, 1000 resamples, seed 1; 2 to 4 pairs a task). Intervals of so few pairs are too narrow.
 12 comparisons of a setting and task: 0 have a dagger, about 0.6 would by chance alone; p adjusted

@@ -71,6 +71,27 @@ static void names_stand_beside_their_points(void **state)
     plot_free(p);
 }
 
+static void lines_of_a_name_have_no_blanks_at_their_ends(void **state)
+{
+    (void)state;
+    struct plot *p = plot_new("long", "");
+    struct plot_layout l;
+    plot_series(p, "thirty bytes of a name, and so on and on until it ends", PLOT_BARS);
+    plot_point(p, 1, 1, NAN, NAN);
+    plot_series(p, "thirty bytes without any mark, then more", PLOT_BARS);
+    plot_point(p, 1, 9, NAN, NAN);
+    plot_layout_make(p, &l);
+    for (int i = 0; i < l.n_names; i++) {
+        assert_true(l.name[i].lines > 1);
+        for (int k = 0; k < l.name[i].lines; k++) {
+            const struct text t = l.name[i].line[k];
+            assert_true(t.n && t.s[0] != ' ' && t.s[t.n - 1] != ' ');
+        }
+    }
+    plot_layout_release(&l);
+    plot_free(p);
+}
+
 static void data_are_sorted_with_all_digits(void **state)
 {
     (void)state;
@@ -195,6 +216,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(names_never_overlap),
         cmocka_unit_test(names_stand_beside_their_points),
+        cmocka_unit_test(lines_of_a_name_have_no_blanks_at_their_ends),
         cmocka_unit_test(data_are_sorted_with_all_digits),
         cmocka_unit_test(names_are_quoted),
         cmocka_unit_test(pictures_are_the_same_each_time),

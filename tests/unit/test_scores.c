@@ -306,8 +306,10 @@ static void what_is_not_there_is_refused(void **state)
     const int64_t runs[] = {1, 99}, empty = 3;
     assert_refused(&(struct scores_request){.experiment = "al"}, "did you mean 'all'");
     assert_refused(&(struct scores_request){.experiment = "all", .model = "x"}, "it has: one,two");
-    assert_refused(&(struct scores_request){.experiment = "none"}, "experiment none holds no jobs");
-    assert_refused(&(struct scores_request){0}, "experiment none holds no jobs");
+    assert_refused(&(struct scores_request){.experiment = "none"},
+                   "experiment none has no items; kvlab run CONFIG.json plans them");
+    assert_refused(&(struct scores_request){0},
+                   "experiment none has no items; kvlab run CONFIG.json plans them");
     assert_refused(&(struct scores_request){.run = runs, .n_runs = 2}, "s.db has no run 99");
     assert_refused(&(struct scores_request){.run = &empty, .n_runs = 1}, "the runs hold no jobs");
 }
