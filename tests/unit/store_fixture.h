@@ -129,4 +129,58 @@ static inline void finish(struct fixture *f, const struct store_claim *c, const 
     }
 }
 
+/* Every job done, with its score, and a ledger of 100 bytes held and 70 read. */
+static inline void finish_all(struct fixture *f)
+{
+    struct store_ledger ledger[] = {
+        {"rows", 60, 70, 5}, {"recent", 40, 0, 5}, {"weights", 7, 7, 0}};
+    struct store_score score = {"f1", 1, 0.5};
+    struct store_result r = STORE_RESULT;
+    struct store_claim c;
+    r.prediction = text_of("answer");
+    r.kv_bytes = 100, r.kv_full_bytes = 400, r.kv_basis = "counted";
+    r.kv_read_bytes = 70, r.kv_read_full_bytes = 280;
+    r.ledger = ledger;
+    r.n_ledger = 3;
+    for (;;) {
+        assert_int_equal(store_claim(f->s, 0, &c, &e), 0);
+        if (!c.n)
+            break;
+        for (int i = 0; i < c.n; i++)
+            assert_int_equal(finish_one(f->s, c.jobs[i].job, f->build, &r, &score), 0);
+        store_claim_free(&c);
+    }
+    store_claim_free(&c);
+}
+
+/* A published run of one number, beside the fixture's. */
+static inline void put_paper(struct fixture *f)
+{
+    struct store_run r = {.identity = "paper",
+                          .model = 1,
+                          .setting = 1,
+                          .protocol = 1,
+                          .origin = "published",
+                          .experiment = f->experiment,
+                          .position = 2,
+                          .name = "paper"};
+    struct store_published p = {.task = f->task, .score = 41.5, .n = 200, .standard_error = NAN};
+    p.source = "Table 3";
+    assert_int_equal(store_put_run(f->s, &r, &p.run, &e), 0);
+    assert_int_equal(store_put_published(f->s, &p, &e), 0);
+}
+
+/* A database of six items that are done, a published number and a factor; then the statements. */
+static inline void make_full(const char *path, const char *sql)
+{
+    struct fixture f = fixture_of(path);
+    finish_all(&f);
+    put_paper(&f);
+    struct store_factor x = {f.experiment, f.run[1], f.run[0], "bits", "key_bits", "4"};
+    assert_int_equal(store_put_factor(f.s, &x, &e), 0);
+    if (db_exec(store_db(f.s), sql, &e))
+        fail_msg("%s", e.msg);
+    store_close(f.s);
+}
+
 #endif
