@@ -112,6 +112,7 @@ static int in_transaction(struct merge *m, int (*part)(struct merge *))
 {
     if (db_begin(m->db, m->e))
         return -1;
+    m->began = clock_seconds();
     if (part(m) || db_commit(m->db, m->e)) {
         db_rollback(m->db);
         return -1;
@@ -129,7 +130,7 @@ static void pause_for_others(void)
     nanosleep(&wait, NULL);
 }
 
-/* Jobs of the next piece: as many as take a second, by how long the last one took. */
+/* Jobs of the next piece: as many as take a second, by how long the last one held the lock. */
 static int64_t next_piece(int64_t piece, double seconds)
 {
     double best = (double)piece * piece_seconds / (seconds > 0.01 ? seconds : 0.01);
@@ -145,11 +146,10 @@ static int merge_all(struct merge *m)
     if (db_get_int(m->db, "SELECT coalesce(max(id), 0) FROM source.job", NULL, 0, &last, m->e) < 0)
         return -1;
     for (m->from = 0; m->from < last; m->from = m->to) {
-        double start = clock_seconds();
         m->to = m->from + piece < last ? m->from + piece : last;
         if (in_transaction(m, merge_piece))
             return -1;
-        piece = next_piece(piece, clock_seconds() - start);
+        piece = next_piece(piece, clock_seconds() - m->began);
         pause_for_others();
     }
     m->to = last;

@@ -27,6 +27,7 @@ struct merge {
     store_conflict_told *tell;
     void *arg;
     bool told_published;
+    double began;     // when the transaction had the lock, as clock_seconds()
     int64_t from, to; // ids of their jobs: above the one, up to the other
     struct err *e;
 };
