@@ -91,7 +91,7 @@ $(B)/harness/tensor/kernels_vbmi.o: ISA := $(AVX512) -mavx512vbmi -mavx512vbmi2
 $(B)/harness/tensor/gemm_bf16.o: ISA := -O3 $(DNNL)
 
 # Short loops over groups; -O3 vectorises them and changes no result.
-$(B)/harness/methods/kvo_quant.o $(B)/harness/methods/kvo_columns.o $(B)/harness/methods/kvo_few.o $(B)/harness/methods/kvo_scan.o $(B)/harness/tensor/topk.o $(B)/harness/methods/kvo_store.o $(B)/harness/methods/kvo_record.o $(B)/harness/tensor/group_quant.o: ISA := -O3
+$(B)/harness/methods/kvo_quant.o $(B)/harness/methods/kvo_columns.o $(B)/harness/methods/kvo_few.o $(B)/harness/methods/kvo_scan.o $(B)/harness/tensor/topk.o $(B)/harness/methods/kvo_store.o $(B)/harness/methods/kvo_store_attend.o $(B)/harness/methods/kvo_record.o $(B)/harness/tensor/group_quant.o: ISA := -O3
 
 $(B)/%.o: %.c $(B)/flags
 	@mkdir -p $(@D)

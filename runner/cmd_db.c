@@ -24,9 +24,12 @@ const struct command cmd_db = {
         "nothing. Exit code 1 when something is wrong, 2 when it is no database of kvlab's.\n\n"
         "merge: all that the other files hold, also of earlier versions, goes into the first,\n"
         "which is made when it is missing. Results are known by what decides them: none is\n"
-        "doubled, done goes before failed before not run. Two different answers to one\n"
-        "question are named, the first file's is kept, and the exit code is 1. A file is\n"
-        "merged whole or not at all; one that cannot be read is named and the others go on.\n\n"
+        "doubled, done goes before failed before not run. The order of the files does not\n"
+        "matter, and merging again changes nothing. Two different answers to one question,\n"
+        "scores of one answer or published numbers are named, both values and which is kept\n"
+        "(the earlier answer, the lower number), and the exit code is 1. A file that cannot\n"
+        "be read is named and the others go on. Others may write to the first file meanwhile;\n"
+        "a merge that was stopped can be done again.\n\n"
         "prune: removes\n"
         "  --experiment NAME          an experiment, and results that no other one asks for\n"
         "  --runs-without-experiment  runs that no experiment shows, with their items\n"
@@ -70,8 +73,8 @@ static void print_conflict(void *arg, const struct store_conflict *c)
 {
     int *n = arg;
     if (++*n <= TOLD_MAX)
-        printf("conflict: %s, %s, %s, %s: kept the answer of build '%s', not that of '%s'\n",
-               c->model, c->setting, c->task, c->sample, c->ours, c->theirs);
+        printf("conflict: %s: %s: here %s, there %s: %s\n", c->what, c->where, c->ours, c->theirs,
+               c->takes_theirs ? "took the one there" : "kept the one here");
 }
 
 /* 0, or the exit code of what was found. */
@@ -80,14 +83,15 @@ static int merge_one(struct store *s, const char *path)
     struct err e;
     struct store_merged m;
     int told = 0;
-    if (store_merge(s, path, &m, print_conflict, &told, &e))
-        return log_failure(&e);
+    int rc = store_merge(s, path, &m, print_conflict, &told, &e);
     if (told > TOLD_MAX)
         printf("conflict: %d more\n", told - TOLD_MAX);
+    if (rc)
+        return log_failure(&e);
     printf("%s: items %lld: new %lld, more than before %lld, the same %lld, conflicts %lld\n", path,
            (long long)m.items, (long long)m.added, (long long)m.better, (long long)m.same,
            (long long)m.conflicts);
-    return m.conflicts ? ERR_ITEM : 0;
+    return told ? ERR_ITEM : 0;
 }
 
 static int db_merge(int argc, char **argv, struct err *e)

@@ -20,10 +20,12 @@ int store_check(const char *path, store_finding *tell, void *arg, struct err *e)
 
 /* ---- merge ---- */
 
-/* Two finished answers to one question. Builds as "version commit host", or "". */
+/* Two that cannot both stand. what: "answer", "score" (of one answer by one metric) or "published
+ * number"; where: of which; ours and theirs: both values, an answer with when and by what build.
+ * Borrowed for the call. */
 struct store_conflict {
-    const char *model, *setting, *task, *sample;
-    const char *ours, *theirs; // builds
+    const char *what, *where, *ours, *theirs;
+    bool takes_theirs; // else ours stays
 };
 typedef void store_conflict_told(void *arg, const struct store_conflict *c);
 
@@ -32,13 +34,23 @@ struct store_merged {
     int64_t added;     // jobs that were not here
     int64_t better;    // jobs that were here and had less: failed or not run
     int64_t same;      // finished in both, with the same answer
-    int64_t conflicts; // finished in both, with another answer: ours is kept
-    int64_t rows;      // written
+    int64_t conflicts; // finished in both, with another answer
+    int64_t score_conflicts, published_conflicts;
+    int64_t rows; // written; 0: nothing was new
 };
 
-/* All that is in the file at path, by identity, in one transaction: done goes before failed before
- * ready, what runs there is ready here. The file is not changed. ERR_USER where it is no database
- * of ours, is damaged, or is s itself; then nothing of it is taken. */
+/* All that is in the file at path, by identity: done goes before failed before ready, what runs
+ * there is ready here. What both have is decided by what it is, never by whose: merging in any
+ * order gives the same, and again nothing. Of two results for one item the one with a ledger
+ * stands, then the one that ended earlier, then the one first by its columns; of two scores of one
+ * answer the lower, of two published numbers too; of two names the first by alphabet; of times of
+ * creation the earlier, of planning the later.
+ *
+ * In pieces: others may write in between, and stopped midway it leaves a sound database to which
+ * the same merge can be done again. Experiments of the source show its items when all are here.
+ * The file is not changed; what is added to it meanwhile may be missed. ERR_USER where it is no
+ * database of ours, is damaged, or is s itself (then nothing of it is taken), or where items that
+ * were merged are removed meanwhile. */
 int store_merge(struct store *s, const char *path, struct store_merged *out,
                 store_conflict_told *tell, void *arg, struct err *e);
 

@@ -138,14 +138,25 @@ is "and gives way to done" "" "$(diff want got)"
 
 # ---- conflicts ----
 cp all.db c.db
-sqlite3 c.db "UPDATE job SET prediction = 'something else' WHERE id IN (5, 6)"
+sqlite3 c.db "UPDATE job SET prediction = 'something else', finished_at = '2099-01-01T00:00:00Z' WHERE id IN (5, 6)"
 cp all.db d.db
 db merge d.db c.db
 is "another answer is a conflict" 1 $?
-is "two of them" 2 "$(grep -c '^conflict: mini, ' out)"
-like "named with both builds" "*conflict: mini, *, mini_*, mini_*: kept the answer of build '*.*', not that of '*'*conflicts 2" "$(cat out)"
+is "two of them" 2 "$(grep -c '^conflict: answer: mini, ' out)"
+like "named with both, builds and times" "*conflict: answer: mini, *, mini_*, mini_*: here '*' (*), there 'something else' (2099-*): kept the one here
+*conflicts 2" "$(cat out)"
 dump d.db >got
-is "and the first answer is kept" "" "$(diff want got)"
+is "and the earlier answer is kept" "" "$(diff want got)"
+db merge c.db all.db
+like "also where it comes from the other" "1 *here 'something else' (2099-*), there '*' (*): took the one there*" "$? $(cat out)"
+dump c.db >got
+is "with the same outcome" "" "$(diff want got)"
+cp all.db n.db
+sqlite3 n.db "UPDATE published SET score = 41.25; UPDATE score SET value = 0.875 WHERE job = (SELECT min(job) FROM score)"
+cp all.db d.db
+db merge d.db n.db
+like "a score and a published number" "1 *conflict: published number: *: here 41.5 of 200 items (Table 3), there 41.25 of 200 items (Table 3): took the one there
+conflict: score: mini, *: here *, there 0.875: *" "$? $(cat out)"
 
 # ---- what cannot be read, what is older ----
 sum=$(cksum <torn.db)
@@ -187,10 +198,10 @@ for _ in 1 2 3 4 5 6 7 8; do
     sleep "0.$((RANDOM % 6))$((RANDOM % 10))"
     kill -9 $pid 2>/dev/null
     wait $pid 2>/dev/null
-    state=$(sqlite3 killed.db "PRAGMA integrity_check; SELECT count(*) FROM job" | tr '\n' ' ')
-    [[ $state == "ok 18 " || $state == "ok 30018 " ]] || broken=$((broken + 1))
+    state=$(sqlite3 killed.db "PRAGMA integrity_check; SELECT count(*) FROM experiment_job" | tr '\n' ' ')
+    [[ $state == "ok 18 " || $state == "ok 30018 " ]] && db check killed.db || broken=$((broken + 1))
 done
-is "killed 8 times it has all of the file or nothing" 0 $broken
+is "killed 8 times it is sound, and its experiment shows all of the file or nothing" 0 $broken
 "$KVLAB" db merge killed.db much.db >/dev/null
 dump killed.db | cksum >got
 is "and in the end it is as if nobody had" "$(cat want_much)" "$(cat got)"

@@ -13,6 +13,7 @@
 #include "harness/base/mem.h"
 #include "harness/store/store_int.h"
 #include "tests/unit/scratch.h"
+#include "tests/unit/sql_rows.h"
 
 enum { OLDEST = 1, NEWEST = 4 };
 
@@ -40,25 +41,6 @@ static void make_old(const char *path, int version)
     buf_release(&b);
 }
 
-/* All rows of a query as text, a line a row. */
-static void put_rows(struct db *db, const char *sql, struct buf *out)
-{
-    struct stmt *q;
-    int rc;
-    must(stmt_open(db, sql, NULL, 0, &q, &e));
-    while ((rc = stmt_step(q, &e)) == 1) {
-        for (int i = 0; i < stmt_columns(q); i++) {
-            struct text t = stmt_text(q, i);
-            buf_str(out, i ? "|" : "");
-            buf_text(out, t.s ? t : text_of("NULL"));
-        }
-        buf_char(out, '\n');
-    }
-    if (rc)
-        fail_msg("%s: %s", sql, e.msg);
-    stmt_close(q);
-}
-
 /* ---- what an old one held ---- */
 
 /* A line a table or view: the query that shows all of it, by the columns that it had. docs is the
@@ -76,7 +58,7 @@ static void dump(struct db *db, const char *queries, struct buf *out)
         if (rest)
             *rest++ = 0;
         buf_printf(out, "%s\n", line);
-        put_rows(db, line, out);
+        sql_rows(db, line, out);
     }
     free(copy);
 }
@@ -91,7 +73,7 @@ static void nothing_is_lost(void **state)
         buf_init(&queries), buf_init(&before), buf_init(&after);
         make_old("held.db", v);
         must(db_open("held.db", DB_READONLY, &db, &e));
-        put_rows(db, queries_sql, &queries);
+        sql_rows(db, queries_sql, &queries);
         dump(db, queries.s, &before);
         db_close(db);
         assert_non_null(strstr(before.s, "an answer in")); // the query finds rows
@@ -99,9 +81,9 @@ static void nothing_is_lost(void **state)
         dump(store_db(s), queries.s, &after);
         assert_string_equal(before.s, after.s);
         buf_reset(&after);
-        put_rows(store_db(s), "PRAGMA foreign_key_check", &after);
+        sql_rows(store_db(s), "PRAGMA foreign_key_check", &after);
         if (v == 1) // had no ledger
-            put_rows(store_db(s),
+            sql_rows(store_db(s),
                      "SELECT * FROM item_ledger UNION ALL SELECT job, run, 0, 0, 0 FROM traffic",
                      &after);
         assert_string_equal(after.s, "");
@@ -118,14 +100,14 @@ static void put_schema(struct db *db, struct buf *out)
 {
     struct buf raw;
     buf_init(&raw);
-    put_rows(db, "SELECT type, name, tbl_name, sql FROM sqlite_schema ORDER BY 1, 2, 3", &raw);
+    sql_rows(db, "SELECT type, name, tbl_name, sql FROM sqlite_schema ORDER BY 1, 2, 3", &raw);
     for (size_t i = 0; i < raw.n; i++)
         if (raw.s[i] != ' ' && raw.s[i] != '\n')
             buf_char(out, raw.s[i]);
     buf_release(&raw);
-    put_rows(db, "SELECT * FROM docs ORDER BY 1, 2", out);
-    put_rows(db, "PRAGMA application_id", out);
-    put_rows(db, "PRAGMA user_version", out);
+    sql_rows(db, "SELECT * FROM docs ORDER BY 1, 2", out);
+    sql_rows(db, "PRAGMA application_id", out);
+    sql_rows(db, "PRAGMA user_version", out);
 }
 
 static void it_becomes_what_a_new_one_is(void **state)
@@ -158,13 +140,13 @@ static void json_becomes_rows(void **state)
     buf_init(&b);
     make_old("json.db", 3);
     must(store_open("json.db", STORE_READWRITE, &s, &e));
-    put_rows(store_db(s),
+    sql_rows(store_db(s),
              "SELECT id, compute, newline_stop, first_may_stop, max_new_tokens,"
              " (SELECT count(*) FROM protocol_option WHERE protocol = id) FROM protocol",
              &b);
-    put_rows(store_db(s),
+    sql_rows(store_db(s),
              "SELECT * FROM protocol_option WHERE name IN ('compute', 'bos', 'wrapper')", &b);
-    put_rows(store_db(s), "SELECT * FROM experiment_factor", &b);
+    sql_rows(store_db(s), "SELECT * FROM experiment_factor", &b);
     assert_string_equal(b.s,
                         "1|bf16|0|1|64|11\n2|f32|1|0|NULL|11\n3|NULL|NULL|NULL|NULL|0\n"
                         "1|bos|true\n1|compute|bf16\n1|wrapper|llama2\n"
@@ -215,11 +197,11 @@ static void work_goes_on_in_it(void **state)
     struct store_finished done = {.job = c.jobs[0].job, .build = 1, .result = &r};
     must(store_finish(s, &done, 1, &e));
     assert_true(done.kept);
-    put_rows(store_db(s),
+    sql_rows(store_db(s),
              "SELECT setting, steps, context, held_bytes, read_bytes, written_bytes,"
              " metadata_read_bytes, rows_read_bytes, dense_share, weights_read_bytes FROM traffic",
              &b);
-    put_rows(store_db(s), "SELECT * FROM item_ledger", &b);
+    sql_rows(store_db(s), "SELECT * FROM item_ledger", &b);
     assert_string_equal(b.s, "full|10|104.5|14|250|30|50.0|0.0|0.0|NULL\n"
                              "73|pairs|4|50|0\n73|recent|10|200|30\n");
     store_claim_free(&c);
