@@ -71,6 +71,9 @@ struct page_costs {
 };
 struct page_costs page_costs(const struct scores_table *t, const struct scores_row *r);
 
+/* Model and protocol of a table, with what differs where the model has several of the name. */
+void page_variant(struct page *p, int table);
+
 /* What is said of a cell or an average. */
 const struct comparison_row *page_compared(const struct page *p, int table, int row);
 

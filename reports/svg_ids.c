@@ -8,8 +8,8 @@
 static const struct place {
     const char *word;
     bool attribute;
-} place[] = {{"id='", true},     {"id=\"", true},    {"href='#", true}, {"href=\"#", true},
-             {"url(#", false},   {"url('#", false},  {"url(\"#", false}};
+} place[] = {{"id='", true},   {"id=\"", true},   {"href='#", true}, {"href=\"#", true},
+             {"url(#", false}, {"url('#", false}, {"url(\"#", false}};
 
 static bool begins(struct text t, size_t at, const char *word)
 {

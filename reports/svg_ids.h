@@ -1,4 +1,5 @@
-/* Pictures in one page: every gnuplot calls its markers gpPt0 and so on, a page has each id once. */
+/* Pictures in one page: every gnuplot calls its markers gpPt0 and so on, a page has each id once.
+ */
 #ifndef KVLAB_SVG_IDS_H
 #define KVLAB_SVG_IDS_H
 

@@ -47,7 +47,7 @@ static void assert_shown(int items, int row, const char *wanted, int of)
 static void test_order(void **state)
 {
     (void)state;
-    assert_shown(-1, KVO, "14023", 11); // failed, no score, lost, gained, nothing to compare with
+    assert_shown(-1, KVO, "14023", 11);   // failed, no score, lost, gained, nothing to compare with
     assert_shown(-1, FULL, "321450", 11); // failed, then its own scores
 }
 

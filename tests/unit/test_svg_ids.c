@@ -36,7 +36,8 @@ static void test_references(void **state)
 static void test_else_unchanged(void **state)
 {
     (void)state;
-    assert_becomes("<text>an id='gpPt0' and url(#c1)</text>", "<text>an id='gpPt0' and url(#c1)</text>");
+    assert_becomes("<text>an id='gpPt0' and url(#c1)</text>",
+                   "<text>an id='gpPt0' and url(#c1)</text>");
     assert_becomes("<g data-id='x' grid='y'>", "<g data-id='x' grid='y'>");
     assert_becomes("", "");
     assert_becomes("<cut id='", "<cut id='p2-");
