@@ -6,6 +6,7 @@
 #include "harness/base/json.h"
 #include "harness/base/utf8.h"
 #include "reports/doc_int.h"
+#include "reports/svg_ids.h"
 #include "reports/visible.h"
 
 /* ---- text ---- */
@@ -192,6 +193,21 @@ void html_put_grid(const struct grid *g, const char *id, struct text caption, st
 
 /* ---- blocks ---- */
 
+/* The picture with ids that begin with the id. */
+static int put_picture(const struct plot *p, const char *id, struct buf *out, struct err *e)
+{
+    struct buf svg, prefix;
+    buf_init(&svg);
+    buf_init(&prefix);
+    buf_printf(&prefix, "%s-", id);
+    int rc = plot_put_svg(p, &svg, e);
+    if (!rc)
+        svg_put_ids(text_buf(&svg), prefix.s, out);
+    buf_release(&prefix);
+    buf_release(&svg);
+    return rc;
+}
+
 static void put_plot(const struct doc_block *b, const struct format_look *look, const char *id,
                      struct buf *out)
 {
@@ -200,7 +216,7 @@ static void put_plot(const struct doc_block *b, const struct format_look *look, 
     struct err e;
     buf_printf(out, "<figure class=\"plot\" id=\"%s\">\n", id);
     put_element("figcaption", "", title, out);
-    if (!plot_put_svg(b->plot, out, &e)) {
+    if (!put_picture(b->plot, id, out, &e)) {
         buf_str(out, "</figure>\n");
         return;
     }

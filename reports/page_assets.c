@@ -54,12 +54,10 @@ static void put_source(const char *const *line, struct buf *out)
     buf_str(out, "='");
 }
 
-/* Attributes of style are gnuplot's, in pictures. */
 void page_assets_policy(struct buf *out)
 {
     buf_str(out, "default-src 'none'; base-uri 'none'; form-action 'none'; script-src ");
     put_source(script, out);
     buf_str(out, "; style-src ");
     put_source(style, out);
-    buf_str(out, "; style-src-attr 'unsafe-inline'");
 }

@@ -1,6 +1,6 @@
 /* Which items the page shows with their answers: all of a small experiment; else of every cell
- * those that lost the most, first the first of each cell, then the second ones, until the page is
- * full. */
+ * those that failed, that have no score, that lost the most; first the first of each cell, then the
+ * second ones, until the page is full. */
 #include <math.h>
 #include <stdlib.h>
 
@@ -17,10 +17,21 @@ static double difference_of(const struct page *p, int table, int row, int task, 
     return mine - t->row[base].cell[task].item[place].score;
 }
 
-/* Those that failed first, then what was lost the most; ties by place. */
-static double order_of(const struct page_item *i)
+static enum page_need need_of(const struct scores_item *m, double difference)
 {
-    return isnan(i->difference) ? -INFINITY : i->difference;
+    if (m->state == SCORES_FAILED)
+        return PAGE_FAILED;
+    if (isnan(m->score))
+        return PAGE_UNSCORED;
+    return isnan(difference) ? PAGE_ALONE : PAGE_PAIRED;
+}
+
+/* Below 0: a before b. By need, then what was lost the most; 0 where nothing tells them apart. */
+static int compare_loss(const struct page_item *a, const struct page_item *b)
+{
+    if (a->need != b->need)
+        return a->need < b->need ? -1 : 1;
+    return (a->difference > b->difference) - (a->difference < b->difference);
 }
 
 static int by_place(const struct page_item *a, const struct page_item *b)
@@ -31,8 +42,8 @@ static int by_place(const struct page_item *a, const struct page_item *b)
 static int within_cell(const void *x, const void *y)
 {
     const struct page_item *a = x, *b = y;
-    const double p = order_of(a), q = order_of(b);
-    return p < q ? -1 : p > q ? 1 : by_place(a, b);
+    const int loss = compare_loss(a, b);
+    return loss ? loss : by_place(a, b);
 }
 
 static int by_cell(const struct page_item *a, const struct page_item *b)
@@ -45,11 +56,11 @@ static int by_cell(const struct page_item *a, const struct page_item *b)
 static int by_need(const void *x, const void *y)
 {
     const struct page_item *a = x, *b = y;
-    const double p = order_of(a), q = order_of(b);
+    const int loss = compare_loss(a, b);
     if (a->rank != b->rank)
         return a->rank - b->rank;
-    if (p < q || p > q)
-        return p < q ? -1 : 1;
+    if (loss)
+        return loss;
     return by_cell(a, b) ? by_cell(a, b) : by_place(a, b);
 }
 
@@ -65,17 +76,18 @@ static int rank_cell(struct page *p, int table, int row, int task, struct page_i
     const struct scores_table *t = &p->scores.table[table];
     int n = 0;
     for (int i = 0; i < t->task[task].n_items; i++) {
-        const int state = t->row[row].cell[task].item[i].state;
-        if (state != SCORES_DONE && state != SCORES_FAILED)
+        const struct scores_item *m = &t->row[row].cell[task].item[i];
+        const double difference = difference_of(p, table, row, task, i);
+        if (m->state != SCORES_DONE && m->state != SCORES_FAILED)
             continue;
-        into[n++] =
-            (struct page_item){table, row, task, i, 0, difference_of(p, table, row, task, i)};
+        into[n++] = (struct page_item){table, row, task, i, 0, difference, need_of(m, difference)};
     }
     qsort(into, (size_t)n, sizeof *into, within_cell);
     for (int i = 0; i < n; i++)
         into[i].rank = i;
     p->of_items += n;
-    return n < PAGE_CELL_ITEMS ? n : PAGE_CELL_ITEMS;
+    const int most = p->request->items < 0 ? PAGE_CELL_ITEMS : p->request->items;
+    return n < most ? n : most;
 }
 
 static size_t most_items(const struct scores *s)
@@ -96,7 +108,8 @@ void page_choose_items(struct page *p)
             for (int k = 0; k < p->scores.table[i].n_tasks; k++)
                 n += rank_cell(p, i, r, k, all + n);
     qsort(all, (size_t)n, sizeof *all, by_need);
-    n = n < PAGE_ITEMS ? n : PAGE_ITEMS;
+    const int most = p->request->items < 0 ? PAGE_ITEMS : p->request->items;
+    n = n < most ? n : most;
     qsort(all, (size_t)n, sizeof *all, on_page);
     p->item = all;
     p->n_items = n;

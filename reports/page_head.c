@@ -67,9 +67,13 @@ static int put_experiment(struct page *p, struct err *e)
 
 /* ---- what is in it ---- */
 
+/* Several tables have numbers, as in the head. */
 static void put_link(struct page *p, const char *id, int n, const char *words)
 {
-    page_printf(p, "<li><a href=\"#%s%d\">%s</a></li>\n", id, n, words);
+    page_printf(p, "<li><a href=\"#%s%d\">%s", id, n, words);
+    if (p->scores.n_tables > 1)
+        page_printf(p, " %d", n + 1);
+    page_str(p, "</a></li>\n");
 }
 
 static void put_contents(struct page *p)
@@ -85,6 +89,13 @@ static void put_contents(struct page *p)
     page_str(p, "</ul></nav>\n");
 }
 
+static void put_variant(struct page *p, int table)
+{
+    page_printf(p, "<dt>%s</dt><dd>", table ? "and" : "model");
+    page_variant(p, table);
+    page_str(p, "</dd>\n");
+}
+
 int page_put_head(struct page *p, struct err *e)
 {
     page_str(p, "<main>\n<header>\n<div class=\"top\"><h1>");
@@ -93,8 +104,7 @@ int page_put_head(struct page *p, struct err *e)
              "</h1><button type=\"button\" id=\"theme\" hidden=\"hidden\">Colours</button></div>\n"
              "<dl>\n");
     for (int i = 0; i < p->scores.n_tables; i++)
-        page_fact(p, i ? "and" : "model", "%s, protocol %s", p->scores.table[i].model_name,
-                  p->scores.table[i].protocol_name);
+        put_variant(p, i);
     put_counts(p);
     if (put_experiment(p, e))
         return -1;

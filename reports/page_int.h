@@ -11,14 +11,17 @@
 #include "reports/loaded.h"
 #include "reports/report.h"
 
-/* Items that are shown with their answers: of a cell, and of the page. */
-enum { PAGE_CELL_ITEMS = 100, PAGE_ITEMS = 2000, PAGE_ANSWER_BYTES = 1500 };
+/* Items that are shown with their answers: of a cell, and of the page unless --items says else. */
+enum { PAGE_CELL_ITEMS = 100, PAGE_ITEMS = 1000, PAGE_ANSWER_BYTES = 1500 };
 
 /* An item that is shown. */
 struct page_item {
     int table, row, task, place; // place: of the task's items
     int rank;                    // within its cell: 0 lost the most
-    double difference;           // to the full cache's score; NaN: none. Of that itself its score
+    double difference;           // to the baseline's score; NaN: none. Of that itself its score
+    /* What it asks of a reader, the most first. Where the baseline has no score, nothing is lost.
+     */
+    enum page_need { PAGE_FAILED, PAGE_UNSCORED, PAGE_PAIRED, PAGE_ALONE } need;
 };
 
 struct page {
@@ -69,6 +72,9 @@ struct page_costs {
     double kv, read, tokens_second;
 };
 struct page_costs page_costs(const struct scores_table *t, const struct scores_row *r);
+
+/* Model and protocol of a table, with what differs where the model has several of the name. */
+void page_variant(struct page *p, int table);
 
 /* What is said of a cell or an average. */
 const struct comparison_row *page_compared(const struct page *p, int table, int row);

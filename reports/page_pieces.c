@@ -2,7 +2,9 @@
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 
+#include "reports/frame_int.h"
 #include "reports/page_int.h"
 
 void page_str(struct page *p, const char *markup)
@@ -54,6 +56,23 @@ void page_number(struct page *p, double x, int decimals, bool plus)
     for (const char *c = s; *c; c++)
         zero &= *c == '0' || *c == '.';
     page_printf(p, "%s%s", zero ? "" : x < 0 ? "−" : plus ? "+" : "", s);
+}
+
+/* What cannot be read is not said: the reports, which need it, say why. */
+void page_variant(struct page *p, int table)
+{
+    const struct scores_table *t = &p->scores.table[table];
+    const struct frame f = {.scores = p->scores};
+    struct frame_table own = {.scores = t};
+    struct err e;
+    page_text_of(p, t->model_name);
+    page_str(p, *t->protocol_name ? ", protocol " : "");
+    page_text_of(p, t->protocol_name);
+    if (!frame_find_variant(&f, &own, &e) && *own.variant) {
+        page_str(p, ", ");
+        page_text_of(p, own.variant);
+    }
+    free(own.variant);
 }
 
 struct page_costs page_costs(const struct scores_table *t, const struct scores_row *r)

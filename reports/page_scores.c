@@ -203,8 +203,10 @@ static void put_row(struct page *p, int table, int row)
     page_text_of(p, r->method);
     page_str(p, "\">");
     put_name(p, r);
+    char run[32];
+    snprintf(run, sizeof run, "r%lld", (long long)r->run);
     for (int a = 0; a < COMPARISON_AVERAGES; a++)
-        put_cell(p, cell_of(p, table, row, -1 - a), is_best(p, table, row, -1 - a), "");
+        put_cell(p, cell_of(p, table, row, -1 - a), is_best(p, table, row, -1 - a), run);
     put_difference(p, cell_of(p, table, row, -1));
     put_cost(p, costs.kv);
     put_cost(p, costs.read);
@@ -265,9 +267,7 @@ static void put_table(struct page *p, int table)
 {
     const struct scores_table *t = &p->scores.table[table];
     page_printf(p, "<section class=\"variant\" id=\"v%d\">\n<h2>Scores: ", table);
-    page_text_of(p, t->model_name);
-    page_str(p, *t->protocol_name ? ", protocol " : "");
-    page_text_of(p, t->protocol_name);
+    page_variant(p, table);
     page_str(p, "</h2>\n");
     put_shows(p, table);
     page_printf(p,

@@ -4,26 +4,25 @@
 
 #include "reports/page_int.h"
 
-/* ---- facts of a cell ---- */
+/* ---- facts of a cell: few bytes, there are thousands ---- */
 
-static void put_fact(struct page *p, const char *name, double x, int decimals, bool plus)
+static void put_stderr(struct page *p, double x)
 {
     if (isnan(x))
         return;
-    page_printf(p, "<div><dt>%s</dt><dd>", name);
-    page_number(p, x, decimals, plus);
-    page_str(p, "</dd></div>\n");
+    page_str(p, " ± ");
+    page_number(p, x, 2, false);
 }
 
-static void put_interval(struct page *p, const char *name, struct stats_interval i, bool plus)
+static void put_interval(struct page *p, struct stats_interval i, bool plus)
 {
     if (isnan(i.lo))
         return;
-    page_printf(p, "<div><dt>%s</dt><dd>", name);
+    page_str(p, " [");
     page_number(p, i.lo, 2, plus);
-    page_str(p, " to ");
+    page_str(p, ", ");
     page_number(p, i.hi, 2, plus);
-    page_str(p, "</dd></div>\n");
+    page_str(p, "]");
 }
 
 static void put_counts(struct page *p, const struct scores_cell *c, int items)
@@ -35,11 +34,10 @@ static void put_counts(struct page *p, const struct scores_cell *c, int items)
                  {"left", c->left},
                  {"without a score", c->done - c->n},
                  {"not planned", items - c->planned}};
-    page_printf(p, "<div><dt>n</dt><dd>%d of %d", c->n, items);
+    page_printf(p, "n %d of %d", c->n, items);
     for (size_t i = 0; i < sizeof count / sizeof *count; i++)
         if (count[i].n > 0)
             page_printf(p, ", %d %s", count[i].n, count[i].name);
-    page_str(p, "</dd></div>\n");
 }
 
 static void put_difference(struct page *p, const struct comparison_difference *d)
@@ -47,31 +45,33 @@ static void put_difference(struct page *p, const struct comparison_difference *d
     const struct stats_paired *d2 = &d->paired;
     if (!d2->pairs)
         return;
-    put_fact(p, "difference to full", d2->difference, 2, true);
-    put_fact(p, "its standard error", d2->stderr_, 2, false);
-    put_interval(p, "its interval", d->interval, true);
-    page_printf(p, "<div><dt>items</dt><dd>%d better, %d worse, %d equal of %d pairs</dd></div>\n",
-                d2->won, d2->lost, d2->tied, d2->pairs);
+    page_str(p, "<br />less full ");
+    page_number(p, d2->difference, 2, true);
+    put_stderr(p, d2->stderr_);
+    put_interval(p, d->interval, true);
+    page_printf(p, "; %d better, %d worse, %d equal of %d pairs", d2->won, d2->lost, d2->tied,
+                d2->pairs);
     if (isnan(d2->p))
         return;
-    page_printf(p, "<div><dt>p, %s</dt><dd>%.4f</dd></div>\n", stats_test_name(d2->test), d2->p);
-    put_fact(p, "adjusted (BH)", d->adjusted, 4, false);
+    page_printf(p, "; p %.4f (%s)", d2->p, stats_test_name(d2->test));
+    if (!isnan(d->adjusted))
+        page_printf(p, ", adjusted (BH) %.4f", d->adjusted);
 }
 
 static void put_facts(struct page *p, int table, int row, int task)
 {
     const struct scores_table *t = &p->scores.table[table];
     const struct comparison_cell *c = &page_compared(p, table, row)->cell[task];
-    page_printf(p, "<dl>\n<div><dt>run</dt><dd>%lld</dd></div>\n", (long long)t->row[row].run);
-    page_str(p, "<div><dt>metric</dt><dd>");
+    page_str(p, "<p>");
     page_text_of(p, t->task[task].metric);
-    page_str(p, "</dd></div>\n");
+    page_str(p, " ");
+    page_number(p, c->score.mean, 2, false);
+    put_stderr(p, c->score.stderr_);
+    put_interval(p, c->score.interval, false);
+    page_str(p, "; ");
     put_counts(p, &t->row[row].cell[task], t->task[task].n_items);
-    put_fact(p, "score", c->score.mean, 2, false);
-    put_fact(p, "standard error", c->score.stderr_, 2, false);
-    put_interval(p, "interval", c->score.interval, false);
     put_difference(p, &c->difference);
-    page_str(p, "</dl>\n");
+    page_str(p, "</p>\n");
 }
 
 /* ---- a cell ---- */
@@ -93,15 +93,10 @@ static void put_summary(struct page *p, int table, int row, int task)
 }
 
 /* Where the others are. */
-static void put_query(struct page *p, const struct scores_table *t, int row, int task, int shown)
+static void put_shown(struct page *p, const struct scores_cell *c, int shown)
 {
-    const struct scores_cell *c = &t->row[row].cell[task];
-    page_printf(p, "<p class=\"quiet\">%d of %d items shown, %s first. All of them: <code>", shown,
-                c->done + c->failed, "the largest loss");
-    page_printf(p,
-                "kvlab query &quot;SELECT sample, score, prediction, answers FROM item WHERE run = "
-                "%lld AND task_id = %lld ORDER BY score&quot;</code></p>\n",
-                (long long)t->row[row].run, (long long)t->task[task].id);
+    page_printf(p, "<p class=\"quiet\">%d of %d items shown%s</p>\n", shown, c->done + c->failed,
+                shown > 1 ? ", the largest loss first" : "");
 }
 
 /* Items from *at on that are the cell's. */
@@ -119,7 +114,7 @@ static int put_cell(struct page *p, int table, int row, int task, int *at, struc
     page_printf(p, "<div id=\"c%lld-%lld\">\n", (long long)t->row[row].run,
                 (long long)t->task[task].id);
     put_facts(p, table, row, task);
-    put_query(p, t, row, task, *at - from);
+    put_shown(p, &t->row[row].cell[task], *at - from);
     int rc = *at > from ? page_put_items(p, p->item + from, *at - from, e) : 0;
     page_str(p, "</div></details>\n");
     return rc;
@@ -169,6 +164,11 @@ static int put_setting(struct page *p, int table, int row, int *at, struct err *
     page_str(p, "</h3>\n");
     if (put_configuration(p, r->run, e))
         return -1;
+    page_printf(
+        p,
+        "<p class=\"quiet\">all its items: <code>kvlab query &quot;SELECT task, sample, score, "
+        "prediction, answers FROM item WHERE run = %lld ORDER BY task, score&quot;</code></p>\n",
+        (long long)r->run);
     for (int i = 0; i < t->n_tasks; i++)
         if (put_cell(p, table, row, i, at, e))
             return -1;
@@ -182,13 +182,14 @@ int page_put_settings(struct page *p, struct err *e)
     for (int i = 0; i < p->scores.n_tables; i++) {
         const struct scores_table *t = &p->scores.table[i];
         page_printf(p, "<section id=\"items%d\">\n<h2>Settings and items: ", i);
-        page_text_of(p, t->model_name);
+        page_variant(p, i);
         page_str(p, "</h2>\n");
         if (p->n_items < p->of_items)
-            page_printf(p,
-                        "<p>%d of %d items of this page are shown with their answers: of every "
-                        "cell those that lost the most to the full cache.</p>\n",
-                        p->n_items, p->of_items);
+            page_printf(
+                p,
+                "<p>%d of %d items of this page are shown with their answers: of every "
+                "cell those that failed and those that lost the most (--items N: more).</p>\n",
+                p->n_items, p->of_items);
         for (int k = 0; k < t->n_rows; k++)
             if (put_setting(p, i, k, &at, e))
                 return -1;

@@ -77,7 +77,7 @@ const struct report_flag report_flags[] = {
     {REPORT_RESAMPLES, "--resamples", "N", "how many resamples make an interval (1000)"},
     {REPORT_LEVEL, "--level", "PERCENT", "of intervals (95)"},
     {REPORT_MIX_PROTOCOLS, "--mix-protocols", NULL, "put several protocols into one table or plot"},
-    {REPORT_ITEMS, "--items", "N", "how many of the worst and of the best items are shown (5)"},
+    {REPORT_ITEMS, "--items", "N", "how many single items are shown; the default stands above"},
     {REPORT_PLOT, "--plot", "DIR", "write the plots there: data, script, SVG, PDF and PNG"},
     {0, NULL, NULL, NULL}};
 

@@ -29,13 +29,13 @@ struct report_request {
     int resamples;
     double level; // of intervals, in percent
     bool mix_protocols;
-    int items;                   // how many single items are shown at most
+    int items; // how many single items are shown at most; -1: as many as is the report's way
     const struct loaded *loaded; // of this experiment and model by who asks; NULL: nothing is
 };
 
 /* Every default; seed 1, 1000 resamples, 95 %. */
 #define REPORT_REQUEST                                                                             \
-    ((struct report_request){.seed = 1, .resamples = 1000, .level = 95, .items = 5})
+    ((struct report_request){.seed = 1, .resamples = 1000, .level = 95, .items = -1})
 
 /* Flags of the command line that a report may take. */
 enum {

@@ -9,6 +9,8 @@
 
 static int build(struct store *s, const struct report_request *r, struct doc *d, struct err *e);
 
+enum { SHOWN_ITEMS = 5 }; // of the worst and of the best, unless asked
+
 const struct report report_compare = {
     .name = "compare",
     .summary = "two runs: fields that differ, differences by task, the items that changed most",
@@ -16,7 +18,7 @@ const struct report report_compare = {
             "(as column run of the views has it). Differences are B less A, over all items of the "
             "two runs that both have a score for, whichever experiment asked for them. Runs of "
             "different protocols need --mix-protocols. CSV and JSON: tasks, fields, costs, items "
-            "(every item of both).",
+            "(every item of both). Of the worst and of the best items 5 each are shown.",
     .args = {"A", "B"},
     .min_args = 2,
     .takes =
@@ -176,7 +178,7 @@ static int fill(struct doc *doc, struct store *s, const struct scores_table *t,
     doc_notes_end(doc);
     compare_costs(doc, t);
     compare_items_grid(doc, t);
-    return compare_items(doc, s, t, r->items, e);
+    return compare_items(doc, s, t, r->items < 0 ? SHOWN_ITEMS : r->items, e);
 }
 
 static int compare(struct doc *doc, struct store *s, const struct scores *scores,

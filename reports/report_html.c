@@ -11,11 +11,14 @@ static int put_page(struct store *s, const struct report_request *r, int *undraw
 const struct report report_html = {
     .name = "html",
     .summary = "one page of all reports, with the items behind every number (-o FILE.html)",
-    .help = "One file that asks nothing of any other: sorted and filtered in a browser, whole "
-            "without its script. A score leads to its items: the answers beside the references "
-            "and the full cache's answers. Of large experiments the items that lost the most are "
-            "shown, with the query for the others.",
-    .takes = REPORT_EXPERIMENT | REPORT_MODEL | REPORT_BASELINE | REPORT_RESAMPLING,
+    .help =
+        "One file that asks nothing of any other: sorted and filtered in a browser, whole "
+        "without its script. A score leads to its items: the answers beside the references "
+        "and the full cache's answers. 1000 items are shown unless --items says else, and up to "
+        "100 of a setting and task: those that failed, then those that lost the most, first "
+        "the first of every setting and task, then the second ones; the page says how many of "
+        "how many, and has the query for the others.",
+    .takes = REPORT_EXPERIMENT | REPORT_MODEL | REPORT_BASELINE | REPORT_RESAMPLING | REPORT_ITEMS,
     .page = put_page,
 };
 

@@ -96,7 +96,7 @@ static int read_numbers(struct asked *a, struct err *e)
         a->q.resamples = (int)n;
     }
     if (a->items) {
-        if (command_int("--items", a->items, 0, 1000, &n, e))
+        if (command_int("--items", a->items, 0, 1000000, &n, e))
             return -1;
         a->q.items = (int)n;
     }

@@ -120,6 +120,9 @@ seen.feed(open(sys.argv[1], encoding="utf-8").read())
 print(seen.scripts, seen.handlers)
 P
 )"
+report html --items 2
+is "as many items as are asked for" 2 "$(grep -c '<tr><th scope="row">' <(sed -n '/id="items0"/,$p' out))"
+like "and of how many" "*2 of 18 items of this page*--items N*" "$(cat out)"
 report html --format csv
 like "no other format" "2 *report html is a page of its own*" "$? $(cat err)"
 report html --experiment demmo

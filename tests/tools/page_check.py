@@ -70,6 +70,9 @@ def links(b):
         return t.parentNode.open && t.querySelectorAll('table.items tbody tr').length === 3"""))
     check("with references beside answers", b.run("""return [...document.querySelector(location.hash)
         .querySelectorAll('thead th')].map(h => h.textContent).join()""").startswith("item,score,full,references,answer"))
+    b.click("table.scores tbody tr:last-child td:nth-child(2) a")
+    check("a mean leads to its setting and run", b.run("""return document.querySelector(location.hash)
+        .matches('.setting') && document.querySelector(location.hash).innerText.includes('WHERE run = ')"""))
     b.run("location.hash = ''")
 
 
@@ -95,6 +98,19 @@ def looks(b, save):
     save("narrow", b)
 
 
+TWICE = """const all = [...document.querySelectorAll('[id]')].map(e => e.id);
+    return all.filter((id, at) => all.indexOf(id) !== at)"""
+NOWHERE = """return [...document.querySelectorAll('a[href^="#"], use')]
+    .map(a => (a.getAttribute('href') || a.getAttribute('xlink:href')).slice(1))
+    .filter(id => !document.getElementById(id))"""
+
+
+def refuses(b):
+    """The log above can hold something: what the policy forbids is reported."""
+    b.run("""document.body.insertAdjacentHTML('beforeend', '<p style="color:red">x</p>')""")
+    check("the policy refuses attributes of style", any("Content Security Policy" in entry["message"] for entry in b.log("browser")))
+
+
 def with_script(url, save):
     with Browser() as b:
         b.open(url)
@@ -104,8 +120,11 @@ def with_script(url, save):
         filters(b)
         links(b)
         looks(b, save)
+        check("every id is there once", b.run(TWICE) == [], b.run(TWICE))
+        check("every link in the page leads somewhere", b.run(NOWHERE) == [], b.run(NOWHERE))
         log = b.log("browser")
         check("the console stays empty", not log, log)
+        refuses(b)
 
 
 def without_script(url):
