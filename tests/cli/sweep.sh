@@ -7,10 +7,13 @@ here=$(dirname "$0")
 # shellcheck source=tests/cli/lib.sh
 source "$here/lib.sh"
 KVLAB=${KVLAB:-./kvlab}
-case $KVLAB in *asan*) kills=2 ;; *) kills=${KVLAB_KILLS:-6} ;; esac # there a run takes half a minute
+kills=${KVLAB_KILLS:-6} each=3
+case $KVLAB in *asan*) kills=2 each=1 ;; esac # there a run takes half a minute
+items=$((18 * each))
+whole() { echo "$1|$1|$1.0|0.0|$1|0|ok"; } # ITEMS: what sound() says when all are done
 
-cat >sweep.json <<'E'
-{"name": "sweep", "model": "mini", "samples": 3, "data": {"seed": 7, "words": 260},
+cat >sweep.json <<E
+{"name": "sweep", "model": "mini", "samples": $each, "data": {"seed": 7, "words": 260},
  "tasks": ["mini_doc_qa", {"name": "mini_report", "words": 330}, "mini_code"],
  "settings": [{"name": "full", "chain": ["full"]},
               {"name": "q8", "chain": ["q8"]},
@@ -43,7 +46,7 @@ go() { # DB ARGS
 go all.db
 is "six settings in three classes, together" 0 $?
 results all.db >want
-is "all items are there and sound" "54|54|54.0|0.0|54|0|ok" "$(sound all.db)"
+is "all items are there and sound" "$(whole $items)" "$(sound all.db)"
 is "sequences took steps together" 1 "$(sqlite3 all.db "SELECT max(decode_batch) > 4 FROM item")"
 
 # ---- each setting alone ----
@@ -104,7 +107,7 @@ results head.db >got
 is "and every token, score and byte is the same" "$(cat want_head)" "$(cat got)"
 
 # ---- a worker that crashes ----
-"$KVLAB" run sweep.json --db crash.db --workers 1 --set samples=6 >out 2>err &
+"$KVLAB" run sweep.json --db crash.db --workers 1 --set samples=$((2 * each)) >out 2>err &
 pid=$!
 child=
 for _ in $(seq 100); do
@@ -117,7 +120,7 @@ kill -SEGV "$child"
 wait $pid
 is "after a worker crashed another one finishes" 0 $?
 like "which is said" "*worker 1 died (*its items are done again*" "$(cat err)" # a sanitizer ends by itself
-is "and nothing is lost" "108|108|108.0|0.0|108|0|ok" "$(sound crash.db)"
+is "and nothing is lost" "$(whole $((2 * items)))" "$(sound crash.db)"
 
 # ---- two programs at once ----
 go two.db &
@@ -128,7 +131,7 @@ wait $first
 is "and so does the first" 0 $?
 results two.db >got
 is "together they give the same" "$(cat want)" "$(cat got)"
-is "with nothing doubled" "54|54|54.0|0.0|54|0|ok" "$(sound two.db)"
+is "with nothing doubled" "$(whole $items)" "$(sound two.db)"
 like "both print the whole table" "*full*kvo 24*w4*" "$(cat out2)"
 
 # ---- a killed parent: its workers go on for some seconds, and what they store stays ----
@@ -140,7 +143,7 @@ settled() { # DB: waits until a worker has been given something
     done
 }
 odb=orphan.$$.db
-"$KVLAB" run sweep.json --db "$odb" --workers 2 --set samples=12 >/dev/null 2>&1 &
+"$KVLAB" run sweep.json --db "$odb" --workers 2 --set samples=$((4 * each)) >/dev/null 2>&1 &
 pid=$!
 settled "$odb"
 mapfile -t crew < <(pgrep -P $pid)
@@ -152,7 +155,7 @@ for _ in $(seq 150); do
     sleep 0.1
 done
 is "the workers of a killed parent end within 15 s" "" "$(pgrep -f "run sweep.json --db $odb")"
-is "and have stored what they had, and given back the rest" "216|1|0" "$(sqlite3 "$odb" \
+is "and have stored what they had, and given back the rest" "$((4 * items))|1|0" "$(sqlite3 "$odb" \
     "SELECT count(*), total(state = 'done') > 0, sum(state = 'running') FROM job")"
 
 # ---- one worker asked to stop, a lock held by somebody else, a file that goes away ----
@@ -163,8 +166,8 @@ kill -TERM "$(pgrep -P $pid | head -n 1)"
 (echo "BEGIN EXCLUSIVE;" && sleep 2 && echo "COMMIT;") | sqlite3 -cmd ".timeout 5000" one.db
 wait $pid
 is "a run whose worker was stopped, and its database locked for 2 s, ends with 0" 0 $?
-is "and has everything" "54|54|54.0|0.0|54|0|ok" "$(sound one.db)"
-"$KVLAB" run sweep.json --db gone.db --workers 2 --set samples=12 >out 2>err &
+is "and has everything" "$(whole $items)" "$(sound one.db)"
+"$KVLAB" run sweep.json --db gone.db --workers 2 --set samples=$((4 * each)) >out 2>err &
 pid=$!
 settled gone.db
 rm gone.db
@@ -179,7 +182,7 @@ go one.db
 like "an item of another machine is left to it, and told" "*at work on other machines: 1 of the items*--take-over*" "$(cat err)"
 is "it stays that machine's" "elsewhere/1/x-1" "$(sqlite3 one.db "SELECT owner FROM job WHERE id = 1")"
 go one.db --take-over
-is "until it is taken over" "54|54|54.0|0.0|54|0|ok" "$(sound one.db)"
+is "until it is taken over" "$(whole $items)" "$(sound one.db)"
 results one.db >got
 is "with the same result" "$(cat want)" "$(cat got)"
 
@@ -235,6 +238,6 @@ is "the run after $kills kills ends with 0, or 1 where a worker was made to cras
 go "$kdb" --retry
 results "$kdb" >got
 is "and its table is that of an undisturbed one" "$(cat want)" "$(cat got)"
-is "with no row doubled or lost" "54|54|54.0|0.0|54|0|ok" "$(sound "$kdb")"
+is "with no row doubled or lost" "$(whole $items)" "$(sound "$kdb")"
 is "no worker is left behind" "" "$(pgrep -f "run sweep.json --db $kdb")"
 done_testing
