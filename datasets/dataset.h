@@ -86,6 +86,8 @@ void task_prompt_release(struct task_prompt *p);
  * Text of the record that holds braces is not expanded again. Appends to out. */
 int task_prompt_fill(const struct task_prompt *p, const struct sample *s, struct buf *out,
                      struct err *e);
+/* Bytes of the filled template behind the context, where it stands last; none: SIZE_MAX. */
+size_t task_prompt_tail(const struct task_prompt *p, const struct sample *s);
 /* The refusal of task_prompt_load() alone. */
 int task_prompt_check(struct text template, struct err *e);
 

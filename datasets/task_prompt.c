@@ -1,6 +1,7 @@
 /* A task's prompt: Python's str.format() as far as LongBench's templates use it. */
 #include "datasets/dataset.h"
 
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -86,6 +87,20 @@ int task_prompt_fill(const struct task_prompt *p, const struct sample *s, struct
         }
     }
     return 0;
+}
+
+size_t task_prompt_tail(const struct task_prompt *p, const struct sample *s)
+{
+    struct text text;
+    size_t tail = SIZE_MAX;
+    for (size_t at = 0, next; at < p->template.n; at = next) {
+        enum part part = part_at(p->template, at, &next, &text);
+        if (part == PART_CONTEXT)
+            tail = 0;
+        else if (tail != SIZE_MAX && part != PART_BAD)
+            tail += part == PART_INPUT ? s->input.n : text.n;
+    }
+    return tail;
 }
 
 /* A config as JSON; label says where it was found. */

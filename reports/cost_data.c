@@ -27,11 +27,11 @@ static void add_bytes(struct cost_row *r, const struct scores_item *i)
     r->held++;
     r->kv += (double)i->kv_bytes;
     r->kv_full += (double)i->kv_full_bytes;
-    if (i->kv_read_bytes < 0 || i->new_tokens < 2)
+    if (i->kv_read_bytes < 0 || scores_steps(i) < 1)
         return;
     r->read += (double)i->kv_read_bytes;
     r->read_full += (double)i->kv_read_full_bytes;
-    r->steps += i->new_tokens - 1;
+    r->steps += scores_steps(i);
 }
 
 static void add_item(struct cost_row *r, const struct scores_item *i)
@@ -173,7 +173,7 @@ static void add_ledger(const struct ledger_item *i, const struct ledger_row *l)
     struct cost_row *r = i->to;
     if (l->first) {
         r->ledgers++;
-        r->ledger_steps += i->item->new_tokens > 1 ? i->item->new_tokens - 1 : 0;
+        r->ledger_steps += scores_steps(i->item);
     }
     r->held_of[l->class] += l->held;
     r->read_of[l->class] += l->read;

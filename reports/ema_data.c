@@ -29,15 +29,10 @@ static int bin_of(double context)
     return k;
 }
 
-static int steps_of(const struct scores_item *i)
-{
-    return i->new_tokens - 1;
-}
-
 /* Tokens in the cache before a step, the mean over the steps. */
 static double context_of(const struct scores_item *i)
 {
-    return i->prompt_tokens + (steps_of(i) - 1) / 2.0;
+    return i->prompt_tokens - scores_tail(i) + (scores_steps(i) - 1) / 2.0;
 }
 
 /* Of the full cache's bytes those of layers that the setting leaves as they are. */
@@ -63,9 +58,9 @@ static void add_ledger(const struct ledger_item *i, const struct ledger_row *l)
     struct ema_bin *b = i->to;
     if (l->first) {
         b->items++;
-        b->steps += steps_of(item);
-        b->context += steps_of(item) * context_of(item);
-        b->tokens += item->prompt_tokens + steps_of(item);
+        b->steps += scores_steps(item);
+        b->context += scores_steps(item) * context_of(item);
+        b->tokens += item->prompt_tokens - scores_tail(item) + scores_steps(item);
         b->held.full += (double)item->kv_full_bytes;
         b->read.full += (double)item->kv_read_full_bytes;
     }
@@ -90,7 +85,7 @@ static void want_row(struct ema_data *d, struct wanted *w, const struct scores_t
         for (int at = 0; at < t->task[k].n_items; at++) {
             const struct scores_item *i = &from->cell[k].item[at];
             d->left_out += i->state == SCORES_DONE;
-            if (i->state == SCORES_DONE && steps_of(i) > 0 && i->prompt_tokens >= 0)
+            if (i->state == SCORES_DONE && scores_steps(i) > 0 && i->prompt_tokens >= 0)
                 w->v[w->n++] = (struct ledger_item){i, &to->bin[bin_of(context_of(i))]};
         }
 }

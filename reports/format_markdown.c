@@ -77,6 +77,7 @@ static void put_cell(const struct cell *c, struct buf *out)
     format_put_markdown(t, out);
     buf_str(out, bold);
     buf_str(out, c->marks & GRID_DAGGER ? "†" : "");
+    buf_str(out, c->marks & GRID_DOUBLE ? "‡" : "");
     buf_str(out, c->marks & GRID_STAR ? "\\*" : "");
 }
 

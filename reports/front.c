@@ -15,11 +15,11 @@ static void add_cell(const struct scores_cell *c, int n_items, struct front_byte
         seen[it->basis == SCORES_HELD] = true;
         sum[0] += (double)it->kv_bytes;
         sum[1] += (double)it->kv_full_bytes;
-        if (it->kv_read_bytes < 0 || it->new_tokens < 2)
+        if (it->kv_read_bytes < 0 || scores_steps(it) < 1)
             continue;
         sum[2] += (double)it->kv_read_bytes;
         sum[3] += (double)it->kv_read_full_bytes;
-        sum[4] += it->new_tokens - 1;
+        sum[4] += scores_steps(it);
     }
 }
 

@@ -42,9 +42,9 @@ void grid_number(struct grid *g, double x, int decimals);
 void grid_value(struct grid *g, double x, const char *fmt, ...) ERR_PRINTF(3, 4);
 void grid_blank(struct grid *g); // nothing there: null in JSON
 
-/* Of the last cell. Daggers and stars stand behind what is shown, in a place that the others of the
- * column keep free; files of data do not have them. */
-enum grid_mark { GRID_BOLD = 1, GRID_DAGGER = 2, GRID_STAR = 4 };
+/* Of the last cell. Daggers (‡ is the double one) and stars stand behind what is shown, in a place
+ * that the others of the column keep free; files of data do not have them. */
+enum grid_mark { GRID_BOLD = 1, GRID_DAGGER = 2, GRID_STAR = 4, GRID_DOUBLE = 8 };
 void grid_mark(struct grid *g, enum grid_mark mark);
 void grid_bold(struct grid *g);
 /* The last cell says what the one above it does: not shown again where nobody can sort the rows. */

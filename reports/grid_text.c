@@ -14,7 +14,7 @@ static void put_marks(unsigned marks, unsigned of_column, enum grid_align align,
     static const struct {
         enum grid_mark mark;
         const char *s;
-    } known[] = {{GRID_DAGGER, "†"}, {GRID_STAR, "*"}};
+    } known[] = {{GRID_DAGGER, "†"}, {GRID_DOUBLE, "‡"}, {GRID_STAR, "*"}};
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         if (marks & known[i].mark)
             buf_str(out, known[i].s);

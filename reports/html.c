@@ -147,6 +147,7 @@ static void put_shown(const struct cell *c, struct buf *out)
     html_put_text(c->t, out);
     buf_str(out, bold ? "</strong>" : "");
     buf_str(out, c->marks & GRID_DAGGER ? "<sup>†</sup>" : "");
+    buf_str(out, c->marks & GRID_DOUBLE ? "<sup>‡</sup>" : "");
     buf_str(out, c->marks & GRID_STAR ? "*" : "");
 }
 

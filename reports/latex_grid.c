@@ -82,8 +82,9 @@ static int body_columns(const struct grid *g, int column)
     int widest = 0;
     for (size_t row = 0; row < grid_rows(g); row++) {
         const struct cell *c = grid_at(g, row, column);
-        int n =
-            shown_columns(c->t) + (c->marks & GRID_DAGGER ? 1 : 0) + (c->marks & GRID_STAR ? 1 : 0);
+        int n = shown_columns(c->t);
+        for (unsigned mark = GRID_DAGGER; mark <= GRID_DOUBLE; mark *= 2)
+            n += c->marks & mark ? 1 : 0;
         widest = n > widest ? n : widest;
     }
     return widest;
@@ -230,6 +231,7 @@ static void put_cell(const struct cell *c, struct buf *out)
     put_shown(c, out);
     buf_str(out, c->marks & GRID_BOLD ? "}" : "");
     buf_str(out, c->marks & GRID_DAGGER ? "$^{\\dagger}$" : "");
+    buf_str(out, c->marks & GRID_DOUBLE ? "$^{\\ddagger}$" : "");
     buf_str(out, c->marks & GRID_STAR ? "$^{*}$" : "");
 }
 

@@ -174,11 +174,8 @@ static struct sizes sizes_of(const struct scores_table *t, const struct scores_r
     for (int k = 0; k < t->n_tasks; k++)
         for (int i = 0; i < t->task[k].n_items; i++) {
             const struct scores_item *m = &r->cell[k].item[i];
-            if (m->state != SCORES_DONE || m->kv_bytes < 0 || m->kv_full_bytes <= 0)
-                continue;
-            n.known++;
-            n.full += m->kv_bytes >= m->kv_full_bytes &&
-                      (m->kv_read_bytes < 0 || m->kv_read_bytes >= m->kv_read_full_bytes);
+            n.known += scores_is_measured(m);
+            n.full += scores_is_unchanged(m);
         }
     return n;
 }

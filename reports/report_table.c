@@ -20,7 +20,8 @@ const struct report report_table = {
         "by category, the mean of the tasks and that of the categories, KV bytes held and read as "
         "shares of a full f16 cache, and decoded tokens a second. The best compressed setting of a "
         "column is bold; a dagger stands where the interval of the difference to the baseline, "
-        "paired by item, excludes 0. A block for each model and protocol. CSV and JSON: results "
+        "paired by item, excludes 0, and ‡ behind a setting that left items as a full cache has "
+        "them. A block for each model and protocol. CSV and JSON: results "
         "(wide) and cells (tidy: a row a setting and task or average, with intervals, "
         "differences, p, items won and lost).",
     .takes = REPORT_EXPERIMENT | REPORT_MODEL | REPORT_BASELINE | REPORT_RESAMPLING |
@@ -122,6 +123,8 @@ static void add_row(struct grid *g, const struct shown *s, int row)
 {
     const struct table_row *r = &s->t->row[row];
     grid_cell(g, text_of(s->scores->row[row].name));
+    if (r->unchanged)
+        grid_mark(g, GRID_DOUBLE);
     if (table_has_weights(s->t))
         grid_cell(g, text_of(*r->weights ? r->weights : "as stored"));
     for (int k = 0; k < s->t->n_tasks; k++) {
@@ -273,6 +276,7 @@ static void add_all(const struct table_data *d, const struct comparison *c, bool
         add_table(d, &s, mixed, doc);
     }
     table_note_meanings(d, doc);
+    table_note_unchanged(d, doc);
     table_note_remarks(d, doc);
     struct grid *wide = doc_grid(doc, DOC_DATA, "results", NULL);
     table_csv_fill(d, wide);

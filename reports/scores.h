@@ -30,6 +30,7 @@ struct scores_item {
     bool at_limit; // the answer ended because it was as long as it may be
     int32_t prompt_tokens, new_tokens;
     int32_t shared_tokens; // of the prompt: not read again
+    int32_t tail_tokens;   // of the prompt: read as decode steps
     int64_t kv_bytes, kv_full_bytes, kv_read_bytes, kv_read_full_bytes;
     double prefill_seconds, decode_seconds, decode_batch;
     int64_t build; // id in build
@@ -61,7 +62,8 @@ struct scores_row {
  * A setting without any item has a row, too. */
 struct scores_table {
     int64_t model, protocol; // of its first row
-    char *model_name, *protocol_name, *protocol_json;
+    char *model_name, *protocol_json;
+    char *protocol_name; // its preset, and what of a prompt is not compressed with the rest
     struct scores_task *task;
     int n_tasks;
     struct scores_row *row;
@@ -102,6 +104,15 @@ void scores_release(struct scores *s);
 
 /* Nothing is compressed: neither the cache nor the weights. */
 bool scores_row_is_reference(const struct scores_row *r);
+/* Of the prompt, read as decode steps; 0 where it is not known. */
+int scores_tail(const struct scores_item *i);
+/* Decode steps: of the prompt's tail and of all new tokens but the first; 0 where there was none.
+ */
+int scores_steps(const struct scores_item *i);
+/* Are its bytes known? And are they as many as a full cache's: held, and read where that is known?
+ */
+bool scores_is_measured(const struct scores_item *i);
+bool scores_is_unchanged(const struct scores_item *i);
 /* How many builds computed the items; needs measures. */
 int scores_builds(const struct scores *s);
 /* Its place in the table, -1: none. */

@@ -85,7 +85,8 @@ int scores_load_jobs(const struct scores *s, struct db *db, struct sorted *jobs,
 #define ITEM_COLUMNS "SELECT id, task, sample_index, state"
 #define MEASURES                                                                                   \
     ", prompt_tokens, new_tokens, kv_bytes, kv_full_bytes, kv_read_bytes, kv_read_full_bytes,"     \
-    " kv_basis, prefill_seconds, decode_seconds, build, decode_batch, shared_tokens, stop"
+    " kv_basis, prefill_seconds, decode_seconds, build, decode_batch, shared_tokens,"              \
+    " tail_tokens, stop"
 #define ITEM_TABLE " FROM job WHERE run = ?1"
 
 static int64_t int_or_none(const struct stmt *q, int column)
@@ -118,7 +119,8 @@ static void read_measures(struct scores_item *i, const struct stmt *q)
     i->build = int_or_none(q, 13);
     i->decode_batch = stmt_num(q, 14);
     i->shared_tokens = (int32_t)int_or_none(q, 15);
-    i->at_limit = is_length(stmt_text(q, 16));
+    i->tail_tokens = (int32_t)int_or_none(q, 16);
+    i->at_limit = is_length(stmt_text(q, 17));
 }
 
 static enum scores_state state_of(struct text t)
@@ -130,6 +132,7 @@ static const struct scores_item no_item = {.score = NAN,
                                            .prompt_tokens = -1,
                                            .new_tokens = -1,
                                            .shared_tokens = -1,
+                                           .tail_tokens = -1,
                                            .kv_bytes = -1,
                                            .kv_full_bytes = -1,
                                            .kv_read_bytes = -1,
@@ -138,6 +141,27 @@ static const struct scores_item no_item = {.score = NAN,
                                            .decode_seconds = NAN,
                                            .decode_batch = NAN,
                                            .build = -1};
+
+bool scores_is_measured(const struct scores_item *i)
+{
+    return i->state == SCORES_DONE && i->kv_bytes >= 0 && i->kv_full_bytes > 0;
+}
+
+bool scores_is_unchanged(const struct scores_item *i)
+{
+    return scores_is_measured(i) && i->kv_bytes >= i->kv_full_bytes &&
+           (i->kv_read_bytes < 0 || i->kv_read_bytes >= i->kv_read_full_bytes);
+}
+
+int scores_tail(const struct scores_item *i)
+{
+    return i->tail_tokens > 0 ? i->tail_tokens : 0;
+}
+
+int scores_steps(const struct scores_item *i)
+{
+    return i->new_tokens > 0 ? i->new_tokens - 1 + scores_tail(i) : 0;
+}
 
 /* A task that came up: every row gets a cell for it. */
 static int add_task(struct scores_table *t, int64_t id)

@@ -74,6 +74,7 @@ static void add_csv_numbers(struct grid *g, const struct table *t, const struct 
     grid_number(g, sum.n, 0);
     grid_number(g, sum.failed, 0);
     grid_number(g, sum.left, 0);
+    grid_number(g, r->unchanged, 0);
 }
 
 static void add_csv_row(struct grid *g, const struct table_data *d, const struct csv_columns *tasks,
@@ -96,9 +97,9 @@ static void add_csv_row(struct grid *g, const struct table_data *d, const struct
 static void add_csv_columns(struct grid *g, const struct table_data *d,
                             const struct csv_columns *tasks)
 {
-    static const char *const last[] = {"mean",         "mean_stderr", "kv_percent",
-                                       "read_percent", "decode_tps",  "items",
-                                       "scored",       "failed",      "left"};
+    static const char *const last[] = {"mean",       "mean_stderr", "kv_percent", "read_percent",
+                                       "decode_tps", "items",       "scored",     "failed",
+                                       "left",       "unchanged"};
     grid_column(g, "", "model", GRID_LEFT);
     grid_column(g, "", "protocol", GRID_LEFT);
     for (int i = 0; i < d->n_differing; i++)

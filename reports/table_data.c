@@ -17,6 +17,7 @@
 struct costs {
     double kv, kv_full, read, read_full, tokens, seconds;
     bool counted, held;
+    int measured, unchanged;
 };
 
 static void add(double *sum, double x, bool known)
@@ -27,6 +28,8 @@ static void add(double *sum, double x, bool known)
 
 static void add_item(struct costs *c, const struct scores_item *i)
 {
+    c->measured += scores_is_measured(i);
+    c->unchanged += scores_is_unchanged(i);
     add(&c->kv, (double)i->kv_bytes, i->kv_bytes >= 0);
     add(&c->kv_full, (double)i->kv_full_bytes, i->kv_full_bytes >= 0);
     add(&c->read, (double)i->kv_read_bytes, i->kv_read_bytes >= 0);
@@ -45,13 +48,15 @@ static double ratio(double a, double b)
 static void fill_costs(struct table_row *to, const struct scores_row *from,
                        const struct scores_table *t)
 {
-    struct costs c = {NAN, NAN, NAN, NAN, NAN, NAN, false, false};
+    struct costs c = {NAN, NAN, NAN, NAN, NAN, NAN, false, false, 0, 0};
     for (int k = 0; k < t->n_tasks; k++)
         for (int i = 0; i < t->task[k].n_items; i++)
             add_item(&c, &from->cell[k].item[i]);
     to->kv_ratio = ratio(c.kv, c.kv_full);
     to->read_ratio = ratio(c.read, c.read_full);
     to->decode_tps = ratio(c.tokens, c.seconds);
+    to->measured = c.measured;
+    to->unchanged = strcmp(to->method, "full") ? c.unchanged : 0;
     to->kv_basis = xstrdup(c.counted && c.held ? "mixed"
                            : c.counted         ? "counted"
                            : c.held            ? "held"

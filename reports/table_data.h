@@ -23,6 +23,7 @@ struct table_row {
     char *weights;                           // "w4g128"; "": as the checkpoint stores them
     double kv_ratio, read_ratio, decode_tps; // over all items, NaN where unknown
     char *kv_basis;
+    int measured, unchanged; // items with bytes; those that a full cache holds and reads as few of
     struct table_cell *cell; // [n_tasks] of its table
 };
 
@@ -43,7 +44,7 @@ struct table_data {
     char *name;
     struct table *table;
     int n_tables;
-    char **differing; // options in which the tables' protocols differ, but for the preset
+    char **differing; // options in which the tables' protocols differ, but for those of their names
     int n_differing;
     char *others;     // other experiments' names, or ""
     int builds;       // that computed the items of these tables

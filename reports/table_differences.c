@@ -48,15 +48,27 @@ static void add(struct table_data *d, struct json *const *protocols, const char 
     d->n_differing++;
 }
 
-/* Options of the first table's protocol in its order; every protocol has all of its version. */
+/* A protocol's name says it (scores.h), or another column does. */
+static bool is_said(const struct table_data *d, const char *name)
+{
+    bool said =
+        !strcmp(name, "preset") || !strcmp(name, "compress_at") || !strcmp(name, "decode_tail");
+    for (int i = 0; i < d->n_differing; i++)
+        said |= !strcmp(name, d->differing[i]);
+    return said;
+}
+
+/* Options in the order of the protocols; one that came later may be missing in some. */
 static void compare(struct table_data *d, struct json *const *protocols)
 {
-    const struct json *options = json_get(protocols[0], "options");
-    if (!options || json_type(options) != JSON_OBJECT)
-        return;
-    for (const struct json *m = json_first(options); m; m = json_next(m))
-        if (strcmp(json_key(m), "preset") && differ(protocols, d->n_tables, json_key(m)))
-            add(d, protocols, json_key(m));
+    for (int i = 0; i < d->n_tables; i++) {
+        const struct json *options = json_get(protocols[i], "options");
+        if (!options || json_type(options) != JSON_OBJECT)
+            continue;
+        for (const struct json *m = json_first(options); m; m = json_next(m))
+            if (!is_said(d, json_key(m)) && differ(protocols, d->n_tables, json_key(m)))
+                add(d, protocols, json_key(m));
+    }
 }
 
 int table_differences(struct table_data *d, struct err *e)

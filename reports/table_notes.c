@@ -99,6 +99,34 @@ void table_note_meanings(const struct table_data *d, struct doc *doc)
                       "nearest; embedding, head and norms are as stored.");
 }
 
+/* Rows of all tables with items that were to be compressed and were not. */
+static int unchanged_note(const struct table_data *d, struct buf *b)
+{
+    int n = 0;
+    for (int i = 0; i < d->n_tables; i++)
+        for (int k = 0; k < d->table[i].n_rows; k++) {
+            const struct table_row *r = &d->table[i].row[k];
+            if (r->unchanged && n++ < MAX_NOTED)
+                buf_printf(b, "%s%s %d of %d", n > 1 ? "; " : "", r->name, r->unchanged,
+                           r->measured);
+        }
+    if (n > MAX_NOTED)
+        buf_printf(b, "; and %d more rows", n - MAX_NOTED);
+    return n;
+}
+
+void table_note_unchanged(const struct table_data *d, struct doc *doc)
+{
+    struct buf b;
+    buf_init(&b);
+    if (unchanged_note(d, &b))
+        doc_note(doc,
+                 "‡ compression was asked for, but items held and read as many bytes as with a "
+                 "full cache, as when the budget or a window is as long as the prompt: %s.",
+                 b.s);
+    buf_release(&b);
+}
+
 void table_note_missing(const struct table *t, struct doc *doc)
 {
     struct buf b;

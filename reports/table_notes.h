@@ -9,6 +9,8 @@
 void table_note_meanings(const struct table_data *d, struct doc *doc);
 /* Which items are missing where: nothing is averaged silently. */
 void table_note_missing(const struct table *t, struct doc *doc);
+/* Settings that compressed nothing. */
+void table_note_unchanged(const struct table_data *d, struct doc *doc);
 /* What else to know of this database. */
 void table_note_remarks(const struct table_data *d, struct doc *doc);
 

@@ -136,18 +136,25 @@ static int answer(struct generation *g, struct err *e)
 {
     struct model *m = g->model;
     size_t vocab = (size_t)model_get_config(m)->vocab;
-    if (protocol_prompt(&g->protocol, &g->spec, NULL, model_get_tokenizer(m), g->text, &g->prompt,
-                        e))
+    if (protocol_prompt(&g->protocol, &g->spec, NULL, model_get_tokenizer(m), g->text, SIZE_MAX,
+                        &g->prompt, e))
         return -1;
-    int n = (int)g->prompt.ids.n;
+    const struct prompt *p = &g->prompt;
+    int n = (int)p->ids.n;
     if (n >= model_get_config(m)->max_positions)
         return err_user(e, "the prompt has %d tokens, the model has %d positions", n,
                         model_get_config(m)->max_positions);
     g->first = xmalloc(vocab * sizeof *g->first);
     g->logits = xmalloc(vocab * sizeof *g->logits);
     struct kv_cache *cache =
-        model_read(m, &g->chain, g->prompt.ids.v, n, n + g->rules.max_new, g->first);
-    decode_greedy(m, cache, g->first, &g->rules, g->logits, &g->out);
+        model_read(m, &g->chain, p->ids.v, p->read, n + g->rules.max_new, g->first);
+    struct sequence s = {.cache = cache,
+                         .rules = &g->rules,
+                         .tail = p->ids.v + p->read,
+                         .n_tail = n - p->read,
+                         .out = g->out};
+    decode_greedy(m, &s, g->first, g->logits);
+    g->out = s.out;
     kv_cache_ledger(cache, &g->ledger);
     kv_cache_free(cache);
     return 0;

@@ -50,8 +50,17 @@ static void list_metrics(void)
 
 static void list_methods(void)
 {
-    for (const struct kv_method *const *m = kv_method_all; *m; m++)
-        printf("%-12s %d  %s (%s)\n", (*m)->name, (*m)->version, (*m)->summary, (*m)->cite);
+    struct buf hooks;
+    buf_init(&hooks);
+    for (const struct kv_method *const *m = kv_method_all; *m; m++) {
+        buf_reset(&hooks);
+        kv_method_put_hooks(*m, &hooks);
+        printf("%-14s%d  %s\n%17shooks: %s; %s\n", (*m)->name, (*m)->version, (*m)->summary, "",
+               hooks.s, (*m)->cite);
+    }
+    buf_release(&hooks);
+    puts("\nA chain takes methods that fill different hooks; kvlab show method NAME has its "
+         "options");
 }
 
 static void list_models(void)

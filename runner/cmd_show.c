@@ -29,11 +29,9 @@ static int show_method(const char *name, struct buf *out, struct err *e)
     const struct kv_method *m = kv_method_find(name, e);
     if (!m)
         return -1;
-    buf_printf(out, "%s, version %d: %s\nfrom   %s\nhooks %s", m->name, m->version, m->summary,
-               m->cite, m->hooks ? "" : " none");
-    for (int h = 0; h < KV_HOOKS; h++)
-        if (m->hooks & 1u << h)
-            buf_printf(out, " %s", kv_hook_name((enum kv_hook)h));
+    buf_printf(out, "%s, version %d: %s\nfrom   %s\nhooks  ", m->name, m->version, m->summary,
+               m->cite);
+    kv_method_put_hooks(m, out);
     buf_str(out, m->options ? "\noptions\n" : "\noptions: none\n");
     if (m->options)
         opt_put_help(m->options, out);

@@ -33,7 +33,9 @@ static void add_group(struct crew_progress *c, const struct lengths *l, const st
     if (task == p->x->n_tasks || sample >= p->tasks[task].samples.n)
         return; // an earlier configuration of this name asked for more
     int variant = (int)(v - p->variants);
-    int n = lengths_prompt(l, variant, task, sample), new = lengths_answer(l, variant, task);
+    int tail = lengths_tail(l, variant, task, sample);
+    int n = lengths_prompt(l, variant, task, sample) - tail;
+    int new = lengths_answer(l, variant, task) + tail;
     double all = estimate_group(v->model, n, new, items);
     c->items[variant] += items;
     c->items_done[variant] += items - left;

@@ -48,7 +48,8 @@ static void take_token(struct sequence *s, const struct model *m, const float *l
 void decode_begin(struct sequence *s, const struct model *m, const float *prompt_logits)
 {
     tokens_reset(&s->out.ids);
-    take_token(s, m, prompt_logits);
+    if (s->n_tail == 0)
+        take_token(s, m, prompt_logits);
 }
 
 /* What a step of n sequences has cost. */
@@ -60,10 +61,12 @@ struct bill {
     uint64_t weight_bits;
 };
 
-static void account(struct sequence *s, const struct bill *b, int i)
+/* in_tail: the step began with a token of the prompt. */
+static void account(struct sequence *s, const struct bill *b, int i, bool in_tail)
 {
     double share = b->thread_seconds > 0 ? b->own[i] / b->thread_seconds : 1.0 / b->n;
-    s->out.seconds += share * b->attention + (b->seconds - b->attention) / b->n;
+    double *seconds = in_tail ? &s->out.tail_seconds : &s->out.seconds;
+    *seconds += share * b->attention + (b->seconds - b->attention) / b->n;
     s->out.company += b->n;
     s->out.weight_bits += b->weight_bits;
     s->out.steps++;
@@ -91,33 +94,41 @@ static void bill_end(struct bill *b, const struct model *m, struct kv_cache *con
     }
 }
 
+/* The token that goes in: of the prompt, or the one that came out last. */
+static int32_t next_token(struct sequence *s)
+{
+    if (s->n_tail == 0)
+        return s->out.ids.v[s->out.ids.n - 1];
+    s->n_tail--;
+    return *s->tail++;
+}
+
 void decode_step(struct model *m, struct sequence *const *s, int n, float *logits)
 {
     struct kv_cache *caches[MODEL_BATCH_MAX];
     int32_t ids[MODEL_BATCH_MAX];
+    bool in_tail[MODEL_BATCH_MAX];
     size_t vocab = (size_t)model_get_config(m)->vocab;
     struct bill bill;
     for (int i = 0; i < n; i++) {
-        const struct tokens *t = &s[i]->out.ids;
         assert(!s[i]->out.stop);
         caches[i] = s[i]->cache;
-        ids[i] = t->v[t->n - 1];
+        in_tail[i] = s[i]->n_tail > 0;
+        ids[i] = next_token(s[i]);
     }
     bill_begin(&bill, m, caches, n);
     model_step(m, ids, caches, n, logits);
     for (int i = 0; i < n; i++)
-        take_token(s[i], m, logits + (size_t)i * vocab);
+        if (s[i]->n_tail == 0)
+            take_token(s[i], m, logits + (size_t)i * vocab);
     bill_end(&bill, m, caches);
     for (int i = 0; i < n; i++)
-        account(s[i], &bill, i);
+        account(s[i], &bill, i, in_tail[i]);
 }
 
-void decode_greedy(struct model *m, struct kv_cache *cache, const float *prompt_logits,
-                   const struct stop_rules *rules, float *logits, struct decoded *out)
+void decode_greedy(struct model *m, struct sequence *s, const float *prompt_logits, float *logits)
 {
-    struct sequence s = {cache, rules, *out}, *one = &s;
-    decode_begin(&s, m, prompt_logits);
-    while (!s.out.stop)
-        decode_step(m, &one, 1, logits);
-    *out = s.out;
+    decode_begin(s, m, prompt_logits);
+    while (!s->out.stop)
+        decode_step(m, &s, 1, logits);
 }

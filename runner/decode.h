@@ -23,28 +23,31 @@ struct decoded {
     double seconds;    // its share of the steps' time: all tokens but the first
     int64_t company;   // sequences of its steps, summed, itself included
     int steps;
+    double tail_seconds;  // of the prompt's last tokens, where they went through the cache
     uint64_t weight_bits; // of the model's weights, as its steps read them alone
 };
 
-/* One answer in the making. cache and rules are borrowed. */
+/* One answer in the making. cache, rules and tail are borrowed. */
 struct sequence {
     struct kv_cache *cache;
     const struct stop_rules *rules;
+    const int32_t *tail; // tokens of the prompt that the cache has not read yet
+    int n_tail;
     struct decoded out;
 };
 
 void decoded_init(struct decoded *d);
 void decoded_release(struct decoded *d);
 
-/* The first token, from prompt_logits [vocab]: of the prompt's last token, from the prefill that
- * the cache was made from. s->out is initialised; its stop says whether that was all. */
+/* The first token, from prompt_logits [vocab]: of the last token of the prefill that the cache was
+ * made from. With a tail there is no token yet. s->out is initialised; its stop says whether that
+ * was all. */
 void decode_begin(struct sequence *s, const struct model *m, const float *prompt_logits);
 
 /* One step for n sequences that go on. logits: room for [n][vocab]. */
 void decode_step(struct model *m, struct sequence *const *s, int n, float *logits);
 
 /* One sequence to its end. logits [vocab] is room for the steps. */
-void decode_greedy(struct model *m, struct kv_cache *cache, const float *prompt_logits,
-                   const struct stop_rules *rules, float *logits, struct decoded *out);
+void decode_greedy(struct model *m, struct sequence *s, const float *prompt_logits, float *logits);
 
 #endif

@@ -82,6 +82,20 @@ int lengths_prompt(const struct lengths *l, int variant, int task, size_t sample
     return (int)(n < most ? n : most) + 1;
 }
 
+int lengths_tail(const struct lengths *l, int variant, int task, size_t sample)
+{
+    const struct protocol *p = &l->plan->variants[variant].variant->protocol;
+    const struct plan_task *t = &l->plan->tasks[task];
+    int n = lengths_prompt(l, variant, task, sample) - 1;
+    double tail = p->decode_tail;
+    if (p->compress_at == AT_CONTEXT) {
+        size_t bytes = task_prompt_tail(&t->prompt, &t->samples.list[sample]);
+        double question = l->ratio[variant][task] * (bytes == SIZE_MAX ? 0 : (double)bytes);
+        tail = question > tail ? question : tail;
+    }
+    return (int)(tail < n ? tail : n);
+}
+
 int lengths_answer(const struct lengths *l, int variant, int task)
 {
     int own = l->plan->variants[variant].variant->protocol.max_new_tokens;

@@ -14,6 +14,7 @@ struct estimate_token {
 };
 struct estimate_token estimate_token(const struct model *m);
 
+/* n_prompt: what is read at once; max_new: steps, the rest of the prompt included. */
 double estimate_prefill(const struct model *m, int n_prompt);
 /* A sequence to its longest answer. */
 double estimate_decode(const struct model *m, int n_prompt, int max_new);
@@ -29,6 +30,8 @@ struct lengths {
 void lengths_open(struct lengths *l, const struct plan *p);
 /* Tokens of the prompt as it is fed, cut to what the protocol allows. */
 int lengths_prompt(const struct lengths *l, int variant, int task, size_t sample);
+/* Of these, those that go through the compressed cache step by step. */
+int lengths_tail(const struct lengths *l, int variant, int task, size_t sample);
 /* The longest answer. */
 int lengths_answer(const struct lengths *l, int variant, int task);
 

@@ -22,13 +22,14 @@ static void add_tokens(void *arg, const struct left_group *g)
 {
     struct forecast *f = arg;
     struct forecast_tokens *t = &f->tokens;
-    double n = lengths_prompt(&f->lengths, g->variant, g->task, g->sample);
+    int tail = lengths_tail(&f->lengths, g->variant, g->task, g->sample);
+    double n = lengths_prompt(&f->lengths, g->variant, g->task, g->sample) - tail;
     t->items += g->n;
     t->prompts++;
     t->prefill += n;
     t->prefill_single += n * g->n;
-    t->decode += g->n * expected_new(f, g->variant, g->task);
-    t->decode_most += (double)g->n * lengths_answer(&f->lengths, g->variant, g->task);
+    t->decode += g->n * (tail + expected_new(f, g->variant, g->task));
+    t->decode_most += (double)g->n * (tail + lengths_answer(&f->lengths, g->variant, g->task));
 }
 
 static void count_tokens(struct forecast *f)
@@ -222,13 +223,14 @@ static void add_seconds(void *arg, const struct left_group *g)
 {
     struct forecast *f = arg;
     const struct rate *r = rates_at(&f->rates, g->variant, g->class);
-    int n = lengths_prompt(&f->lengths, g->variant, g->task, g->sample);
+    int tail = lengths_tail(&f->lengths, g->variant, g->task, g->sample);
+    int n = lengths_prompt(&f->lengths, g->variant, g->task, g->sample) - tail;
     double overlap =
         r->source == RATE_STORED && !isnan(f->rates.overlap) ? f->rates.overlap : f->size.workers;
     if (r->source == RATE_NONE)
         f->seconds = NAN;
     f->seconds += (rate_prefill(r, n, g->n) +
-                   g->n * rate_decode(r, n, expected_new(f, g->variant, g->task))) /
+                   g->n * rate_decode(r, n, tail + expected_new(f, g->variant, g->task))) /
                   overlap;
 }
 

@@ -79,7 +79,8 @@ int group_prompt(struct group *g, struct err *e)
     int rc = task_prompt_fill(&g->task->prompt, g->sample, &filled, e);
     if (!rc)
         rc = protocol_prompt(protocol, g->variant->spec, task, model_get_tokenizer(g->model),
-                             text_buf(&filled), &g->prompt, e);
+                             text_buf(&filled), task_prompt_tail(&g->task->prompt, g->sample),
+                             &g->prompt, e);
     buf_release(&filled);
     if (!rc)
         rc = protocol_stop_rules(protocol, task, g->model, g->task->prompt.max_new_tokens,
@@ -130,7 +131,10 @@ static void open_sequences(struct group *g, struct kv_cache **caches)
     for (int i = 0; i < g->claim.n; i++) {
         caches[i] = kv_cache_new(&g->settings[i]->chain, model_shape(g->model),
                                  model_engine(g->model), room_of(g));
-        g->sequences[i] = (struct sequence){.cache = caches[i], .rules = &g->rules};
+        g->sequences[i] = (struct sequence){.cache = caches[i],
+                                            .rules = &g->rules,
+                                            .tail = g->prompt.ids.v + g->prompt.read,
+                                            .n_tail = (int)g->prompt.ids.n - g->prompt.read};
         decoded_init(&g->sequences[i].out);
     }
 }
@@ -138,7 +142,7 @@ static void open_sequences(struct group *g, struct kv_cache **caches)
 int group_prefill(struct group *g, struct group_share share, struct err *e)
 {
     struct model *m = g->model;
-    int n = (int)g->prompt.ids.n;
+    int n = g->prompt.read;
     if (model_use_weights(m, g->weights, e))
         return -1;
     double start = clock_seconds();
@@ -193,7 +197,8 @@ static void put_decoded(struct letter *l, const struct group *g, const struct de
     r->new_tokens = (int)d->ids.n;
     r->stop = stop_name(g->model, d);
     r->new_ids = l->ids.s;
-    r->prefill_seconds = g->prefill_seconds;
+    r->prefill_seconds = g->prefill_seconds + d->tail_seconds;
+    r->tail_tokens = (int)g->prompt.ids.n - g->prompt.read;
     r->shared_tokens = g->shared_tokens;
     r->decode_seconds = d->seconds;
     if (d->steps)

@@ -138,7 +138,7 @@ int identity_put_protocol(const struct protocol *p, const struct model_spec *spe
                           int64_t *id, struct err *e)
 {
     char hash[SHA256_HEX], preset[64], truncation[64], chat[64], path[64];
-    char compute[64];
+    char compress_at[64], compute[64];
     struct option_list all = {.n = 0};
     struct buf json;
     buf_init(&json);
@@ -160,6 +160,8 @@ int identity_put_protocol(const struct protocol *p, const struct model_spec *spe
         .newline_stop = p->newline_stop,
         .first_may_stop = p->first_may_stop,
         .max_new_tokens = p->max_new_tokens ? p->max_new_tokens : STORE_NONE,
+        .compress_at = protocol_value(p, "compress_at", compress_at),
+        .decode_tail = p->decode_tail,
         .options = all.list,
         .n_options = all.n,
     };

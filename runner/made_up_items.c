@@ -91,6 +91,7 @@ static void put_times(struct store_result *r, const struct made_setting *c, stru
     r->decode_seconds = r->new_tokens * (c->full ? 0.04 : 0.04 * (0.4 + 0.6 * c->held)) * noise;
     r->decode_batch = 8;
     r->shared_tokens = 0;
+    r->tail_tokens = 0;
 }
 
 /* Most answers of a setting are those of the full cache, words and score. */

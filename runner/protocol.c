@@ -6,6 +6,7 @@ static const char *const preset_names[] = {"longbench", "kvo", NULL};
 static const char *const truncation_names[] = {"middle", "none", NULL};
 static const char *const wrap_names[] = {"task", "always", "never", NULL};
 static const char *const path_names[] = {"fast", "reference", "floats", NULL};
+static const char *const compress_names[] = {"prompt", "context", NULL};
 static const char *const compute_names[] = {"f32", "bf16", NULL};
 
 #define AT(field) offsetof(struct protocol, field)
@@ -35,6 +36,12 @@ const struct opt protocol_options[] = {
     {.name = "compute", .type = OPT_CHOICE, .offset = AT(compute), .choices = compute_names,
      .help = "what a prompt's products with weights are computed in; bf16: by oneDNN, added up in "
              "f32, on processors with AVX512-BF16 or AMX; attention and decoding stay f32"},
+    {.name = "compress_at", .type = OPT_CHOICE, .offset = AT(compress_at),
+     .choices = compress_names,
+     .help = "prompt: caches are compressed when they have read it all; context: before the "
+             "question, which then goes through the compressed cache token by token"},
+    {.name = "decode_tail", .type = OPT_INT, .offset = AT(decode_tail), .min = 0, .max = 1e6,
+     .help = "last tokens of the prompt that go through the compressed cache, as new tokens do"},
     {0}};
 /* clang-format on */
 
@@ -69,12 +76,20 @@ int protocol_read(struct protocol *p, const struct json *object, const struct mo
     return 0;
 }
 
+/* An option that older runs have no word of, at what they did. */
+static bool came_later(const struct protocol *p, const struct opt *o)
+{
+    return (o->offset == AT(compute) && p->compute == COMPUTE_F32) ||
+           (o->offset == AT(compress_at) && p->compress_at == AT_PROMPT) ||
+           (o->offset == AT(decode_tail) && p->decode_tail == 0);
+}
+
 void protocol_put_options(const struct protocol *p, struct buf *out)
 {
     struct opt table[OPTIONS];
     size_t n = 0;
     for (const struct opt *o = protocol_options; o->name; o++)
-        if (o->offset != AT(compute) || p->compute != COMPUTE_F32)
+        if (!came_later(p, o))
             table[n++] = *o;
     table[n] = (struct opt){0};
     opt_put_json(table, p, out);
@@ -97,9 +112,59 @@ static int cut_middle(const struct tokenizer *tok, const struct tokens *ids, int
     return tokenizer_decode(tok, ids->v + ids->n - half, half, out, e);
 }
 
+/* Bytes of `whole` up to where the context ends; content is what was wrapped, tail bytes of it are
+ * behind the context. */
+static size_t context_end(const struct model_spec *spec, bool wrapped, struct text content,
+                          size_t tail)
+{
+    struct buf mark;
+    size_t before = 0;
+    buf_init(&mark);
+    model_chat_wrap(wrapped ? spec->chat : CHAT_NONE, text_of("\x01"), &mark);
+    while (mark.s[before] != '\x01')
+        before++;
+    buf_release(&mark);
+    return before + content.n - tail;
+}
+
+/* How many ids stand for the first `bytes` of the text that all ids are of: those before a token
+ * that reaches over the border. */
+static int ids_before(const struct protocol *p, const struct tokenizer *tok, struct text whole,
+                      size_t bytes, const struct tokens *ids, int *n, struct err *e)
+{
+    struct tokens head;
+    tokens_init(&head);
+    int rc = tokenizer_encode(tok, (struct text){whole.s, bytes}, p->bos, &head, e);
+    for (*n = 0; !rc && (size_t)*n < head.n && (size_t)*n < ids->n && head.v[*n] == ids->v[*n];)
+        ++*n;
+    tokens_release(&head);
+    return rc;
+}
+
+/* What is read before the cache is compressed. content: what was wrapped into whole. */
+static int set_read(const struct protocol *p, const struct model_spec *spec,
+                    const struct tokenizer *tok, struct text content, struct text whole,
+                    size_t tail, struct prompt *out, struct err *e)
+{
+    int n = (int)out->ids.n;
+    out->read = n - p->decode_tail;
+    if (p->compress_at == AT_CONTEXT) {
+        if (tail >= content.n)
+            return err_item(e,
+                            "compress_at context: the prompt has no context, or it was cut away");
+        if (ids_before(p, tok, whole, context_end(spec, out->wrapped, content, tail), &out->ids, &n,
+                       e))
+            return -1;
+        out->read = n < out->read ? n : out->read;
+    }
+    if (out->read < 1)
+        out->read = 1;
+    return 0;
+}
+
 int protocol_prompt(const struct protocol *p, const struct model_spec *spec,
                     const struct task *task, const struct tokenizer *tok, struct text filled,
-                    struct prompt *out, struct err *e)
+                    size_t tail, struct prompt *out, struct err *e)
 {
     struct buf cut, whole;
     int rc = -1;
@@ -119,9 +184,9 @@ int protocol_prompt(const struct protocol *p, const struct model_spec *spec,
     }
     if (out->cut && cut_middle(tok, &out->ids, p->max_prompt_tokens, &cut, e))
         goto out;
+    struct text content = out->cut ? text_buf(&cut) : filled;
+    model_chat_wrap(out->wrapped ? spec->chat : CHAT_NONE, content, &whole);
     if (out->cut || out->wrapped) {
-        model_chat_wrap(out->wrapped ? spec->chat : CHAT_NONE, out->cut ? text_buf(&cut) : filled,
-                        &whole);
         tokens_reset(&out->ids);
         if (tokenizer_encode(tok, text_buf(&whole), p->bos, &out->ids, e))
             goto out;
@@ -130,7 +195,7 @@ int protocol_prompt(const struct protocol *p, const struct model_spec *spec,
         err_item(e, "the prompt is empty");
         goto out;
     }
-    rc = 0;
+    rc = set_read(p, spec, tok, content, text_buf(&whole), tail, out, e);
 out:
     buf_release(&cut);
     buf_release(&whole);

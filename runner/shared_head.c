@@ -31,13 +31,21 @@ size_t shared_head_bytes(const struct shared_head *h)
 enum { SHARE_MIN = 64 }; // tokens: the words of a template are not worth it
 
 /* Tokens that both begin with: not all of b, as its last one has to be computed. */
-static int common(const struct tokens *a, const struct tokens *b, int unit)
+static int common(struct tokens a, struct tokens b, int unit)
 {
     size_t n = 0;
-    while (n < a->n && n + 1 < b->n && a->v[n] == b->v[n])
+    while (n < a.n && n + 1 < b.n && a.v[n] == b.v[n])
         n++;
     n = n / (size_t)unit * (size_t)unit;
     return n < SHARE_MIN ? 0 : (int)n;
+}
+
+/* The prompt's tokens up to where the caches are compressed. */
+static struct tokens read_at_once(const struct group *g)
+{
+    struct tokens t = g->prompt.ids;
+    t.n = (size_t)g->prompt.read;
+    return t;
 }
 
 /* May a method of this class observe? Settings of one group may differ from those of the next. */
@@ -67,10 +75,10 @@ struct group_share shared_head_before(struct shared_head *h, const struct plan *
                                       const struct group *g, const struct group *next, size_t room)
 {
     int unit = model_share_unit(g->model), keep = 0;
-    int have = fits(h, g) ? common(&h->ids, &g->prompt.ids, unit) : 0;
+    int have = fits(h, g) ? common(h->ids, read_at_once(g), unit) : 0;
     if (next && next->model == g->model &&
         !strcmp(next->claim.prefill_class, g->claim.prefill_class))
-        keep = common(&g->prompt.ids, &next->prompt.ids, unit);
+        keep = common(read_at_once(g), read_at_once(next), unit);
     if (kv_prefix_bytes(model_shape(g->model), observes(p, g->claim.prefill_class), keep) > room)
         keep = 0;
     if (have == 0 && keep)

@@ -106,6 +106,13 @@ static int flush(struct worker *w, bool due, struct err *e)
     return outbox_flush(&w->outbox, due, count_stored, w, e);
 }
 
+/* Of an answer that is as long as it may be: the tokens of the prompt that were not read at once
+ * are steps, too. */
+static int most_steps(const struct group *g)
+{
+    return (int)g->prompt.ids.n - g->prompt.read + g->rules.max_new;
+}
+
 static int fail_group(struct worker *w, struct group *g, const struct err *why, struct err *e)
 {
     struct err shown = {why->class, ""};
@@ -115,7 +122,7 @@ static int fail_group(struct worker *w, struct group *g, const struct err *why, 
     snprintf(shown.msg, sizeof shown.msg, "%.100s: %.800s", name.s, why->msg);
     buf_release(&name);
     tell_text(w, NEWS_WARN, &shown);
-    w->news.cost += estimate_group(g->model, (int)g->prompt.ids.n, g->rules.max_new, g->claim.n);
+    w->news.cost += estimate_group(g->model, g->prompt.read, most_steps(g), g->claim.n);
     for (int i = 0; i < g->claim.n; i++)
         send_result(w, g, group_fail(g, i, why));
     group_free(g);
@@ -127,7 +134,7 @@ static void finish_sequence(struct worker *w, struct group *g, int i)
     struct buf warning;
     buf_init(&warning);
     w->used -= group_cache_bytes(g, i);
-    w->news.cost += estimate_decode(g->model, (int)g->prompt.ids.n, g->rules.max_new);
+    w->news.cost += estimate_decode(g->model, g->prompt.read, most_steps(g));
     send_result(w, g, group_finish(g, i, &warning));
     if (warning.n) {
         struct err e;
@@ -231,7 +238,7 @@ static int join(struct worker *w, struct err *e)
     if (rc > 0 || read_prompt(w, g, &why))
         return fail_group(w, g, &why, e);
     want_logits(w, g->model);
-    w->news.cost += estimate_prefill(g->model, (int)g->prompt.ids.n);
+    w->news.cost += estimate_prefill(g->model, g->prompt.read);
     add_group(w, g);
     tell_group(w, g, "");
     return retire(w, e); // answers of one token

@@ -8,19 +8,13 @@
 #include "harness/kv/cache_int.h"
 #include "harness/kv/rows.h"
 
-static size_t scratch_size(const struct kv_cache *c, int link)
-{
-    const struct kv_link *l = &c->chain->links[link];
-    return l->method->scratch_size ? l->method->scratch_size(l->opt, &c->shape, c->cap) : 0;
-}
-
 static const struct kv_codec *codec_of(const struct kv_chain *chain, int layer)
 {
     const struct kv_link *l = &chain->links[chain->owner[KV_CODEC]];
     return l->method->codec(l->opt, layer);
 }
 
-/* Bytes of a row's record, when append and codec belong together. */
+/* Bytes of a row's record, of all KV heads. */
 static size_t record_size(const struct kv_chain *chain, const struct kv_shape *shape)
 {
     int link = chain->owner[KV_APPEND];
@@ -29,28 +23,58 @@ static size_t record_size(const struct kv_chain *chain, const struct kv_shape *s
     return chain->links[link].method->record_size(chain->links[link].opt, shape);
 }
 
-static void open_layer(struct kv_cache *c, const struct kv_engine *engine, int i)
+static size_t scratch_size(const struct kv_cache *c, int link)
 {
-    struct layer *l = &c->layers[i];
+    const struct kv_link *l = &c->chain->links[link];
+    return l->method->scratch_size ? l->method->scratch_size(l->opt, &c->inside, c->cap) : 0;
+}
+
+/* The part of a link in slot i of a layer, without memory. */
+static struct kv_part part_of(const struct kv_cache *c, const struct kv_engine *engine, int link,
+                              int layer, int i)
+{
+    int unit = i * c->inside.n_kv_heads;
+    return (struct kv_part){.opt = c->chain->links[link].opt,
+                            .shape = c->inside,
+                            .layer = layer,
+                            .head = i * c->inside.n_heads,
+                            .kv_head = kv_cache_source(c, unit),
+                            .cap = c->cap,
+                            .kernels = engine->kernels,
+                            .rope = &c->rope};
+}
+
+static void open_slot(struct kv_cache *c, const struct kv_engine *engine, int layer, int i)
+{
+    struct slot *s = &kv_cache_slots(c, layer)[i];
     for (int k = 0; k < c->chain->n; k++) {
-        const struct kv_link *link = &c->chain->links[k];
-        size_t size = link->method->state_size ? link->method->state_size(link->opt, &c->shape) : 0;
-        l->parts[k] = (struct kv_part){link->opt,
-                                       c->shape,
-                                       i,
-                                       engine->kernels,
-                                       xcalloc(1, size),
-                                       xcalloc(1, scratch_size(c, k)),
-                                       NULL};
+        const struct kv_link *l = &c->chain->links[k];
+        size_t size = l->method->state_size ? l->method->state_size(l->opt, &c->inside, c->cap) : 0;
+        s->parts[k] = part_of(c, engine, k, layer, i);
+        s->parts[k].state = xcalloc(1, size);
+        s->parts[k].scratch = xcalloc(1, scratch_size(c, k));
     }
-    const struct kv_codec *codec = codec_of(c->chain, i);
-    struct kv_part *part = &l->parts[c->chain->owner[KV_CODEC]];
+    const struct kv_codec *codec = codec_of(c->chain, layer);
+    struct kv_part *part = &s->parts[c->chain->owner[KV_CODEC]];
     part->arena = &c->records;
-    l->record = xcalloc(1, record_size(c->chain, &c->shape));
+    s->codec = codec;
+    s->rows = (struct kv_layer){.codec = codec, .basis = codec, .part = part};
     if (engine->floats)
-        l->rows = (struct kv_layer){0, &kv_codec_reference, kv_reference_open(part, c->cap, codec)};
-    else
-        l->rows = (struct kv_layer){0, codec, codec->open(part, c->cap)};
+        s->rows.codec = &kv_codec_reference;
+    s->rows.store =
+        engine->floats ? kv_reference_open(part, c->cap, codec) : codec->open(part, c->cap);
+}
+
+/* append() takes the rows of all heads, whoever keeps them. */
+static void open_append(struct kv_cache *c, const struct kv_engine *engine)
+{
+    int link = c->chain->owner[KV_APPEND];
+    c->append = xcalloc((size_t)c->shape.n_layers, sizeof *c->append);
+    c->row_record = xcalloc(1, c->record);
+    for (int l = 0; l < c->shape.n_layers && link >= 0; l++) {
+        c->append[l] = part_of(c, engine, link, l, 0);
+        c->append[l].shape = c->shape;
+    }
 }
 
 static void open_heads(struct kv_cache *c)
@@ -60,17 +84,33 @@ static void open_heads(struct kv_cache *c)
     c->ranges = xcalloc(mem_size(heads, cap), sizeof *c->ranges);
     c->n_ranges = xcalloc(heads, sizeof *c->n_ranges);
     c->weights = mem_aligned(mem_size(mem_size(heads, cap), sizeof(float)));
+    c->turned = xcalloc(mem_size(heads, (size_t)c->shape.head_dim), sizeof *c->turned);
     c->select_bytes = link < 0 ? 0 : (scratch_size(c, link) + 63) / 64 * 64;
-    c->select_scratch = mem_aligned(mem_size(c->select_bytes, (size_t)c->shape.n_kv_heads));
+    c->select_scratch = mem_aligned(mem_size(c->select_bytes, (size_t)kv_cache_units(c)));
+}
+
+/* Which slots a layer of this shape has; what is returned are the heads of one. */
+static struct kv_shape slots_of(const struct kv_chain *chain, const struct kv_shape *shape, int *n)
+{
+    struct kv_shape s = *shape;
+    enum kv_heads heads = kv_chain_heads(chain);
+    *n = heads == KV_HEADS_LAYER ? 1 : heads == KV_HEADS_KV ? s.n_kv_heads : s.n_heads;
+    if (heads != KV_HEADS_LAYER)
+        s.n_kv_heads = 1;
+    s.n_heads /= *n;
+    return s;
 }
 
 static size_t layer_bytes(const struct kv_chain *chain, const struct kv_shape *shape,
                           const struct kv_engine *engine, int layer, int cap)
 {
-    const void *opt = chain->links[chain->owner[KV_CODEC]].opt;
-    struct kv_part part = {opt, *shape, layer, engine->kernels, NULL, NULL, NULL};
+    int n;
+    struct kv_part part = {.opt = chain->links[chain->owner[KV_CODEC]].opt,
+                           .shape = slots_of(chain, shape, &n),
+                           .layer = layer,
+                           .kernels = engine->kernels};
     const struct kv_codec *codec = engine->floats ? &kv_codec_reference : codec_of(chain, layer);
-    return codec->bytes(&part, cap);
+    return mem_size(codec->bytes(&part, cap), (size_t)n);
 }
 
 /* Untouched memory costs nothing: codecs that take theirs elsewhere leave it so. */
@@ -78,7 +118,8 @@ static size_t records_size(const struct kv_cache *c, const struct kv_engine *eng
 {
     size_t sum = 0;
     for (int i = 0; i < c->shape.n_layers; i++)
-        sum += layer_bytes(c->chain, &c->shape, engine, i, c->cap) + KV_PIECES * mem_piece(0);
+        sum += layer_bytes(c->chain, &c->shape, engine, i, c->cap) +
+               (size_t)c->n_slots * KV_PIECES * mem_piece(0);
     return sum;
 }
 
@@ -98,13 +139,17 @@ struct kv_cache *kv_cache_new(const struct kv_chain *chain, const struct kv_shap
     c->chain = chain;
     c->shape = *shape;
     c->cap = max_tokens;
-    c->own_record = record_size(chain, shape) > 0;
+    c->rope = engine->rope;
+    c->inside = slots_of(chain, shape, &c->n_slots);
+    c->record = record_size(chain, shape);
     c->content = content_dup(chain);
     c->seconds = xcalloc((size_t)shape->n_kv_heads, sizeof *c->seconds);
-    c->layers = xcalloc((size_t)shape->n_layers, sizeof *c->layers);
+    c->slots = xcalloc(mem_size((size_t)shape->n_layers, (size_t)c->n_slots), sizeof *c->slots);
     mem_arena_init(&c->records, records_size(c, engine));
     for (int l = 0; l < shape->n_layers; l++)
-        open_layer(c, engine, l);
+        for (int i = 0; i < c->n_slots; i++)
+            open_slot(c, engine, l, i);
+    open_append(c, engine);
     open_heads(c);
     return c;
 }
@@ -113,21 +158,24 @@ void kv_cache_free(struct kv_cache *c)
 {
     if (!c)
         return;
-    for (int l = 0; l < c->shape.n_layers; l++) {
-        c->layers[l].rows.codec->close(c->layers[l].rows.store);
+    for (int i = 0; i < c->shape.n_layers * c->n_slots; i++) {
+        struct slot *s = &c->slots[i];
+        s->rows.codec->close(s->rows.store);
         for (int k = 0; k < c->chain->n; k++) {
-            free(c->layers[l].parts[k].state);
-            free(c->layers[l].parts[k].scratch);
+            free(s->parts[k].state);
+            free(s->parts[k].scratch);
         }
-        free(c->layers[l].record);
     }
     mem_arena_release(&c->records);
-    free(c->layers);
+    free(c->slots);
+    free(c->append);
+    free(c->row_record);
     free(c->content);
     free(c->seconds);
     free(c->ranges);
     free(c->n_ranges);
     free(c->weights);
+    free(c->turned);
     free(c->select_scratch);
     free(c);
 }
@@ -156,37 +204,37 @@ void kv_cache_advance(struct kv_cache *c)
 {
     c->n++;
 }
-int kv_cache_due(const struct kv_cache *c, const struct layer *l, int n_before)
+
+int kv_cache_due(const struct kv_cache *c, const struct slot *s, int n_before)
 {
     int link = c->chain->owner[KV_CODEC];
     const struct kv_method *m = c->chain->links[link].method;
-    return m->due ? m->due(&l->parts[link], n_before) : 0;
+    return m->due ? m->due(&s->parts[link], n_before) : 0;
 }
 
 static void count_now(const struct kv_cache *c, struct kv_ledger *out)
 {
     *out = (struct kv_ledger){0};
-    for (int i = 0; i < c->shape.n_layers; i++) {
-        const struct layer *l = &c->layers[i];
-        l->rows.codec->count(l->rows.store, out);
+    for (int i = 0; i < c->shape.n_layers * c->n_slots; i++) {
+        const struct slot *s = &c->slots[i];
+        s->rows.codec->count(s->rows.store, out);
         for (int k = 0; k < c->chain->n; k++)
             if (c->chain->links[k].method->count)
-                c->chain->links[k].method->count(&l->parts[k], out);
+                c->chain->links[k].method->count(&s->parts[k], out);
     }
 }
 
-void kv_cache_adopted(struct kv_cache *c)
+void kv_cache_adopted(struct kv_cache *c, int n_prompt)
 {
-    c->n = c->layers[0].rows.n;
-    for (int i = 0; i < c->shape.n_layers; i++)
-        assert(c->layers[i].rows.n == c->n);
+    c->n = n_prompt;
     count_now(c, &c->start);
 }
-uint64_t kv_cache_full_bits(const struct kv_cache *c, const struct layer *l)
+
+uint64_t kv_cache_full_bits(const struct kv_cache *c, int tokens)
 {
-    return (uint64_t)l->rows.n * (uint64_t)c->shape.n_kv_heads * (uint64_t)c->shape.head_dim * 2 *
-           16;
+    return (uint64_t)tokens * (uint64_t)c->shape.n_kv_heads * (uint64_t)c->shape.head_dim * 2 * 16;
 }
+
 double kv_cache_seconds(const struct kv_cache *c)
 {
     double sum = 0;
@@ -202,19 +250,29 @@ void kv_cache_ledger(const struct kv_cache *c, struct kv_ledger *out)
         out->read[i] -= c->start.read[i];
         out->written[i] -= c->start.written[i];
     }
-    for (int i = 0; i < c->shape.n_layers; i++)
-        out->full += kv_cache_full_bits(c, &c->layers[i]);
+    out->full = (uint64_t)c->shape.n_layers * kv_cache_full_bits(c, c->n);
     out->read_full = c->read_full;
+}
+
+int kv_cache_n_slots(const struct kv_cache *c)
+{
+    return c->n_slots;
+}
+
+const struct kv_layer *kv_cache_slot(const struct kv_cache *c, int layer, int slot)
+{
+    return &kv_cache_slots(c, layer)[slot].rows;
 }
 
 const struct kv_layer *kv_cache_layer(const struct kv_cache *c, int layer)
 {
-    return &c->layers[layer].rows;
+    return kv_cache_slot(c, layer, 0);
 }
 
 const void *kv_cache_state(const struct kv_cache *c, int layer, enum kv_hook hook)
 {
-    return c->chain->owner[hook] < 0 ? NULL : c->layers[layer].parts[c->chain->owner[hook]].state;
+    int link = c->chain->owner[hook];
+    return link < 0 ? NULL : kv_cache_slots(c, layer)[0].parts[link].state;
 }
 
 int kv_cache_ranges(const struct kv_cache *c, int head, const struct kv_range **out)

@@ -18,6 +18,7 @@ struct kv_engine {
     const struct kernels *kernels;
     bool plain;  // products by plain loops instead of BLAS
     bool floats; // caches keep f32 rows that are rounded as their codec says: the reference
+    struct kv_rope rope;
 };
 
 enum { KV_STEP_MAX = 512 };
@@ -36,10 +37,10 @@ const struct kv_chain *kv_cache_chain(const struct kv_cache *c);
 /* Tokens whose rows are in every layer: the position of the next one. */
 int kv_cache_length(const struct kv_cache *c);
 
-/* The prompt's rows of one layer for n caches; records: of the append hook, or NULL; seen [n]: what
- * was observed for each. Caches that hold the same content of it pack it once. scratch [threads]:
- * room for a copy of the rows each. Layers may be adopted in any order, then the length is set. For
- * prefill.c. */
+/* The prompt's rows of one layer for n caches; records: of the append hook, or NULL; seen
+ * [n][KV_CHAIN_MAX]: what was observed for each link of each. Caches that hold the same content of
+ * it pack it once. scratch [threads]: room for a copy of the rows each. Layers may be adopted in
+ * any order, then the length is set. For prefill.c. */
 struct kv_prompt {
     const struct kv_rows *rows;
     const void *records;
@@ -48,7 +49,7 @@ struct kv_prompt {
 };
 void kv_cache_adopt(struct kv_cache *const *caches, int n, const struct kv_engine *engine,
                     int layer, const struct kv_prompt *prompt);
-void kv_cache_adopted(struct kv_cache *c);
+void kv_cache_adopted(struct kv_cache *c, int n_prompt);
 
 /* One decode step of one layer for n caches, at most KV_STEP_MAX: rows k, v are appended, out is
  * the attention of q. q, out [n][n_heads][head_dim]; k, v [n][n_kv_heads][head_dim] (changed:
@@ -63,8 +64,10 @@ void kv_cache_advance(struct kv_cache *c);
 /* What all layers hold now, and what the decode steps have read and written so far. */
 void kv_cache_ledger(const struct kv_cache *c, struct kv_ledger *out);
 
-/* For tests and golden comparisons: a layer's rows and the state of the method that fills a hook;
- * what a query head read in the layer that attended last. */
+/* For tests and golden comparisons: slots of a layer; one's rows, those of the first, and there the
+ * state of the method that fills a hook; what a query head read in the layer that attended last. */
+int kv_cache_n_slots(const struct kv_cache *c);
+const struct kv_layer *kv_cache_slot(const struct kv_cache *c, int layer, int slot);
 const struct kv_layer *kv_cache_layer(const struct kv_cache *c, int layer);
 const void *kv_cache_state(const struct kv_cache *c, int layer, enum kv_hook hook);
 int kv_cache_ranges(const struct kv_cache *c, int head, const struct kv_range **out);

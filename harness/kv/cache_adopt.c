@@ -17,8 +17,14 @@ struct adoption {
     int n, layer;
     const struct kv_prompt *prompt;
     struct kv_cache *packers[PACKERS_MAX]; // at work, one a thread's scratch
-    const void *seen[PACKERS_MAX];
+    const void *const *seen[PACKERS_MAX];
 };
+
+/* What was observed for the links of cache i. */
+static const void *const *seen_by(const struct adoption *a, int i)
+{
+    return a->prompt->seen + (size_t)i * KV_CHAIN_MAX;
+}
 
 static bool rearranges(const struct kv_chain *chain)
 {
@@ -31,9 +37,10 @@ static bool rearranges(const struct kv_chain *chain)
 /* The first cache with the content of cache i; i itself when it must pack. */
 static int source_of(const struct adoption *a, int i)
 {
-    const struct kv_codec *codec = a->caches[i]->layers[a->layer].rows.codec;
+    const struct kv_codec *codec = kv_cache_slots(a->caches[i], a->layer)->rows.codec;
     for (int j = 0; codec->copy && j < i; j++)
-        if (a->prompt->seen[j] == a->prompt->seen[i] &&
+        if (a->caches[j]->cap == a->caches[i]->cap &&
+            !memcmp(seen_by(a, j), seen_by(a, i), KV_CHAIN_MAX * sizeof(void *)) &&
             !strcmp(a->caches[j]->content, a->caches[i]->content))
             return j;
     return i;
@@ -69,13 +76,15 @@ static void arrange(void *arg, int i, int worker)
 {
     struct adoption *a = arg;
     struct kv_cache *c = a->packers[i];
-    struct layer *l = &c->layers[a->layer];
+    struct slot *l = kv_cache_slots(c, a->layer);
+    struct kv_kept all = {a->prompt->rows->n, NULL};
     (void)worker;
     assert(l->rows.n == 0 && a->prompt->rows->n <= c->cap);
     a->prompt->scratch[i].n = a->prompt->rows->n;
     for (int k = 0; k < c->chain->n; k++)
         if (c->chain->links[k].method->adopt)
-            c->chain->links[k].method->adopt(&l->parts[k], &a->prompt->scratch[i], a->seen[i]);
+            c->chain->links[k].method->adopt(&l->parts[k], &a->prompt->scratch[i], &all,
+                                             a->seen[i][k]);
     const struct kv_rows *rows = rows_of(a, i);
     l->rows.codec->begin(l->rows.store, rows, kv_cache_due(c, l, rows->n));
     l->rows.n = rows->n;
@@ -86,10 +95,10 @@ static void pack(void *arg, int item, int worker)
     struct adoption *a = arg;
     int heads = a->caches[0]->shape.n_kv_heads, i = item / heads;
     const struct kv_cache *c = a->packers[i];
-    const struct kv_layer *rows = &c->layers[a->layer].rows;
+    const struct kv_layer *rows = &kv_cache_slots(c, a->layer)->rows;
     (void)worker;
     rows->codec->append(rows->store, item % heads, rows_of(a, i),
-                        c->own_record ? a->prompt->records : NULL);
+                        c->record ? a->prompt->records : NULL);
 }
 
 /* Head by head, so that one cache alone is shared out, too. */
@@ -101,15 +110,20 @@ static void pack_some(struct adoption *a, struct pool *pool, int n)
     pool_run(pool, n * heads, pack, a);
 }
 
-/* As many at a time as there is scratch. */
-static void pack_all(struct adoption *a, struct pool *pool)
+/* As many at a time as there is scratch; those that lose rows alone. */
+static void pack_all(struct adoption *a, const struct kv_engine *engine)
 {
+    struct pool *pool = engine->pool;
     int most = pool_threads(pool) < PACKERS_MAX ? pool_threads(pool) : PACKERS_MAX, some = 0;
     for (int i = 0; i < a->n; i++) {
         if (source_of(a, i) != i)
             continue;
+        if (a->caches[i]->n_slots > 1 || a->caches[i]->chain->owner[KV_SCORE] >= 0) {
+            kv_cache_compress(a->caches[i], engine, a->layer, a->prompt, seen_by(a, i));
+            continue;
+        }
         a->packers[some] = a->caches[i];
-        a->seen[some++] = a->prompt->seen[i];
+        a->seen[some++] = seen_by(a, i);
         if (some == most) {
             pack_some(a, pool, some);
             some = 0;
@@ -120,6 +134,19 @@ static void pack_all(struct adoption *a, struct pool *pool)
 
 /* ---- copying ---- */
 
+static void copy_slot(const struct kv_cache *c, struct slot *to, const struct slot *from)
+{
+    assert(to->rows.n == 0 && from->rows.n <= c->cap);
+    for (int k = 0; k < c->chain->n; k++) {
+        const struct kv_link *link = &c->chain->links[k];
+        if (link->method->state_size)
+            memcpy(to->parts[k].state, from->parts[k].state,
+                   link->method->state_size(link->opt, &c->inside, c->cap));
+    }
+    to->rows.codec->copy(to->rows.store, from->rows.store);
+    to->rows.n = from->rows.n;
+}
+
 static void copy_content(void *arg, int i, int worker)
 {
     struct adoption *a = arg;
@@ -128,17 +155,9 @@ static void copy_content(void *arg, int i, int worker)
     (void)worker;
     if (source == i)
         return;
-    struct layer *to = &c->layers[a->layer];
-    const struct layer *from = &a->caches[source]->layers[a->layer];
-    assert(to->rows.n == 0 && from->rows.n <= c->cap);
-    for (int k = 0; k < c->chain->n; k++) {
-        const struct kv_link *link = &c->chain->links[k];
-        if (link->method->state_size)
-            memcpy(to->parts[k].state, from->parts[k].state,
-                   link->method->state_size(link->opt, &c->shape));
-    }
-    to->rows.codec->copy(to->rows.store, from->rows.store);
-    to->rows.n = from->rows.n;
+    for (int k = 0; k < c->n_slots; k++)
+        copy_slot(c, &kv_cache_slots(c, a->layer)[k],
+                  &kv_cache_slots(a->caches[source], a->layer)[k]);
 }
 
 void kv_cache_adopt(struct kv_cache *const *caches, int n, const struct kv_engine *engine,
@@ -147,6 +166,6 @@ void kv_cache_adopt(struct kv_cache *const *caches, int n, const struct kv_engin
     struct adoption a = {.caches = caches, .n = n, .layer = layer, .prompt = prompt};
     if (n == 0)
         return;
-    pack_all(&a, engine->pool);
+    pack_all(&a, engine);
     pool_run(engine->pool, n, copy_content, &a);
 }

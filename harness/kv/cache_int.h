@@ -1,25 +1,31 @@
 /*
  * What the files of the cache share: cache.c opens and counts, cache_adopt.c takes a prompt,
- * cache_step.c attends.
+ * cache_compress.c what stays of one, cache_step.c attends.
  */
 #ifndef KVLAB_CACHE_INT_H
 #define KVLAB_CACHE_INT_H
 
 #include "harness/kv/cache.h"
 
-struct layer {
+/* What keeps rows of its own in one layer: see method.h. */
+struct slot {
     struct kv_layer rows;
+    const struct kv_codec *codec;       // the chain's, also where rows are its reference
     struct kv_part parts[KV_CHAIN_MAX]; // one for each link of the chain, with scratch of its own
-    void *record;                       // of the row at work
 };
 
 struct kv_cache {
     const struct kv_chain *chain;
     char *content; // what it makes of a prompt: kv_chain_content
     struct kv_shape shape;
+    struct kv_rope rope;
     int n, cap;
-    bool own_record; // append and codec belong together: rows come with records
-    struct layer *layers;
+    int n_slots;              // of a layer
+    struct kv_shape inside;   // of a slot
+    struct slot *slots;       // [n_layers][n_slots]
+    size_t record;            // bytes of a row's record, when append and codec belong together
+    char *row_record;         // of the row at work
+    struct kv_part *append;   // [n_layers], of all heads, without state
     struct mem_arena records; // of all layers: steps read here and there in it
     struct kv_ledger start;   // what adopting a prompt has counted: no step's
     uint64_t read_full;
@@ -27,16 +33,38 @@ struct kv_cache {
     struct kv_range *ranges; // [n_heads][cap]
     int *n_ranges;           // [n_heads]
     float *weights;          // [n_heads][cap]
-    char *select_scratch;    // [n_kv_heads][select_bytes]
+    float *turned;           // [n_heads][head_dim]: queries as rows meet them
+    char *select_scratch;    // [units][select_bytes]
     size_t select_bytes;
     double *seconds;    // [n_kv_heads] of threads in steps; the first has what is of no head, too
     double layer_start; // their sum before the layer at work
     double cost;        // seconds of the layer before
 };
 
+static inline struct slot *kv_cache_slots(const struct kv_cache *c, int layer)
+{
+    return c->slots + (size_t)layer * (size_t)c->n_slots;
+}
+
+/* A unit is one KV head of a slot: the heads that read the same rows. */
+static inline int kv_cache_units(const struct kv_cache *c)
+{
+    return c->n_slots * c->inside.n_kv_heads;
+}
+
+/* The model's KV head that unit u has the rows of. */
+static inline int kv_cache_source(const struct kv_cache *c, int u)
+{
+    return u / (kv_cache_units(c) / c->shape.n_kv_heads);
+}
+
+/* Rows stay or go, or slots are several: see cache_compress.c. seen [KV_CHAIN_MAX] */
+void kv_cache_compress(struct kv_cache *c, const struct kv_engine *engine, int layer,
+                       const struct kv_prompt *prompt, const void *const *seen);
+
 /* Rows that are to be packed, of n_before and those that come. */
-int kv_cache_due(const struct kv_cache *c, const struct layer *l, int n_before);
-/* What is in the layer, as f16 rows. */
-uint64_t kv_cache_full_bits(const struct kv_cache *c, const struct layer *l);
+int kv_cache_due(const struct kv_cache *c, const struct slot *s, int n_before);
+/* What a full f16 cache has of one layer after so many tokens. */
+uint64_t kv_cache_full_bits(const struct kv_cache *c, int tokens);
 
 #endif

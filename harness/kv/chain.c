@@ -7,14 +7,32 @@
 #include "harness/base/mem.h"
 #include "harness/base/near.h"
 
+const struct kv_method *kv_chain_method(const struct kv_chain *c, enum kv_hook h)
+{
+    return c->owner[h] < 0 ? NULL : c->links[c->owner[h]].method;
+}
+
 const char *kv_hook_name(enum kv_hook h)
 {
     static const char *const names[KV_HOOKS] = {
-        [KV_APPEND] = "append", [KV_OBSERVE] = "observe", [KV_ORDER] = "order",
-        [KV_CODEC] = "codec",   [KV_SELECT] = "select",
+        [KV_APPEND] = "append",     [KV_OBSERVE] = "observe", [KV_SCORE] = "score",
+        [KV_ALLOT] = "allot",       [KV_MERGE] = "merge",     [KV_ORDER] = "order",
+        [KV_CODEC] = "codec",       [KV_SELECT] = "select",   [KV_EVICT] = "evict",
+        [KV_CHANNELS] = "channels",
     };
     assert(h < KV_HOOKS);
     return names[h];
+}
+
+void kv_method_put_hooks(const struct kv_method *m, struct buf *out)
+{
+    const char *blank = "";
+    for (int h = 0; h < KV_HOOKS; h++)
+        if (m->hooks & 1u << h) {
+            buf_printf(out, "%s%s", blank, kv_hook_name((enum kv_hook)h));
+            blank = " ";
+        }
+    buf_str(out, m->hooks ? "" : "none");
 }
 
 const struct kv_method *kv_method_find(const char *name, struct err *e)
@@ -38,7 +56,7 @@ static int claim_hooks(struct kv_chain *c, int link, const char *where, struct e
     for (int h = 0; h < KV_HOOKS; h++) {
         if (!(m->hooks & 1u << h))
             continue;
-        if (c->owner[h] >= 0)
+        if (c->owner[h] >= 0 && h != KV_OBSERVE) // any number of them may look on
             return err_user(e,
                             "%s: '%s' and '%s' both fill the hook '%s': a chain takes one of them",
                             where, c->links[c->owner[h]].method->name, m->name, kv_hook_name(h));
@@ -94,6 +112,23 @@ static int read_link(struct kv_chain *c, const struct json *entry, const char *w
     return rc ? rc : claim_hooks(c, c->n - 1, where, e);
 }
 
+/* Hooks that need another one, or cannot do with it. */
+static int check_hooks(const struct kv_chain *c, const char *where, struct err *e)
+{
+    static const enum kv_hook follows[] = {KV_ALLOT, KV_MERGE};
+    for (size_t i = 0; i < sizeof follows / sizeof *follows; i++)
+        if (c->owner[follows[i]] >= 0 && c->owner[KV_SCORE] < 0)
+            return err_user(e,
+                            "%s: '%s' needs a method beside it that scores tokens, as \"snapkv\" "
+                            "(kvlab list methods: score)",
+                            where, kv_chain_method(c, follows[i])->name);
+    for (int h = KV_SCORE; h <= KV_EVICT; h++)
+        if ((h == KV_SCORE || h == KV_EVICT) && c->owner[h] >= 0 && c->owner[KV_ORDER] >= 0)
+            return err_user(e, "%s: '%s' orders tokens where they stand, which '%s' removes", where,
+                            kv_chain_method(c, KV_ORDER)->name, kv_chain_method(c, h)->name);
+    return 0;
+}
+
 int kv_chain_read(struct kv_chain *c, const struct json *list, const char *where, struct err *e)
 {
     *c = (struct kv_chain){0};
@@ -111,7 +146,7 @@ int kv_chain_read(struct kv_chain *c, const struct json *list, const char *where
             return -1;
         }
     }
-    if (c->owner[KV_CODEC] < 0 && imply_codec(c, e)) {
+    if (check_hooks(c, where, e) || (c->owner[KV_CODEC] < 0 && imply_codec(c, e))) {
         kv_chain_release(c);
         return -1;
     }
@@ -137,12 +172,31 @@ static int check_codec(const struct kv_chain *c, const struct kv_shape *shape, s
     return 0;
 }
 
+/* Does a codec do what another hook asks of it, in all layers? */
+static int check_moves(const struct kv_chain *c, const struct kv_shape *shape, const char *where,
+                       struct err *e)
+{
+    const struct kv_link *l = &c->links[c->owner[KV_CODEC]];
+    for (int i = 0; i < shape->n_layers; i++) {
+        const struct kv_codec *codec = l->method->codec(l->opt, i);
+        if (c->owner[KV_EVICT] >= 0 && !codec->drop)
+            return err_user(e, "%s: '%s' drops single tokens, which '%s' packs together", where,
+                            kv_chain_method(c, KV_EVICT)->name, l->method->name);
+        if (c->owner[KV_ORDER] >= 0 && !codec->permute)
+            return err_user(e, "%s: '%s' orders tokens, which '%s' leaves where they are", where,
+                            kv_chain_method(c, KV_ORDER)->name, l->method->name);
+    }
+    return 0;
+}
+
 int kv_chain_check(const struct kv_chain *c, const struct kv_shape *shape, bool packed,
                    const char *where, struct err *e)
 {
     for (int i = 0; i < c->n; i++)
         if (c->links[i].method->check && c->links[i].method->check(c->links[i].opt, shape, e))
             return err_in(e, "%s: %s", where, c->links[i].method->name);
+    if (check_moves(c, shape, where, e))
+        return -1;
     return packed && check_codec(c, shape, e) ? err_in(e, "%s", where) : 0;
 }
 
@@ -202,11 +256,6 @@ void kv_chain_describe(const struct kv_chain *c, struct buf *out)
     }
 }
 
-const struct kv_method *kv_chain_method(const struct kv_chain *c, enum kv_hook h)
-{
-    return c->owner[h] < 0 ? NULL : c->links[c->owner[h]].method;
-}
-
 void kv_chain_class(const struct kv_chain *c, struct buf *out)
 {
     const struct kv_method *m = kv_chain_method(c, KV_APPEND);
@@ -214,4 +263,15 @@ void kv_chain_class(const struct kv_chain *c, struct buf *out)
         m->class_key(c->links[c->owner[KV_APPEND]].opt, out);
     else
         buf_str(out, "plain");
+}
+
+enum kv_heads kv_chain_heads(const struct kv_chain *c)
+{
+    enum kv_heads finest = KV_HEADS_LAYER;
+    for (int i = 0; i < c->n; i++) {
+        const struct kv_method *m = c->links[i].method;
+        enum kv_heads mine = m->heads ? m->heads(c->links[i].opt) : KV_HEADS_LAYER;
+        finest = mine > finest ? mine : finest;
+    }
+    return finest;
 }

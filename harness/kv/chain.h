@@ -37,6 +37,8 @@ void kv_chain_canonical(const struct kv_chain *c, struct buf *out);
 void kv_chain_describe(const struct kv_chain *c, struct buf *out);
 /* What caches make of a prompt: equal text, equal content. */
 void kv_chain_content(const struct kv_chain *c, struct buf *out);
+/* What keeps rows of its own: the finest that a method asks for. */
+enum kv_heads kv_chain_heads(const struct kv_chain *c);
 /* What the chain's append hook does: equal text, equal prefill. */
 void kv_chain_class(const struct kv_chain *c, struct buf *out);
 

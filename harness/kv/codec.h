@@ -31,12 +31,21 @@ struct kv_rows {
     float *k, *v; // [n_kv_heads][cap][head_dim]
 };
 
-/* A method at work in one layer of one sequence. */
+/* How positions are turned into queries and keys: channel i and i + head_dim / 2 by position *
+ * frequency[i]. */
+struct kv_rope {
+    const float *frequency; // [head_dim / 2]
+};
+
+/* A method at work in one slot (method.h) of one layer of one sequence. */
 struct kv_part {
-    const void *opt; // the method's options
-    struct kv_shape shape;
+    const void *opt;       // the method's options
+    struct kv_shape shape; // of the slot
     int layer;
+    int head, kv_head; // the first of the slot's among the model's
+    int cap;           // rows that may come
     const struct kernels *kernels;
+    const struct kv_rope *rope;
     void *state;
     void *scratch; // scratch_size() bytes, lost between calls
     /* Where the codec may take the memory that it counts in bytes(), or NULL. */
@@ -74,6 +83,8 @@ struct kv_codec {
     /* Memory for cap rows: how much, and taken, in at most KV_PIECES pieces. part is copied; what
      * it points to is borrowed. */
     size_t (*bytes)(const struct kv_part *part, int cap);
+    /* What a row of a long prompt takes; NULL: as much as bytes() grows by. */
+    double (*row_bytes)(const struct kv_part *part);
     void *(*open)(const struct kv_part *part, int cap);
     void (*close)(void *store);
 
@@ -85,6 +96,12 @@ struct kv_codec {
     /* Instead of begin and append of a prompt: what `from` has of it, a store that was opened for
      * the same rows, if with another cap. NULL: each store packs for itself. */
     void (*copy)(void *store, const void *from);
+
+    /* Where rows are kept in a basis of their own: x [n][head_dim], queries as top() and scores()
+     * are to meet the rows, and sums of mix() back from there. read() has turned rows back. NULL:
+     * rows lie as they came. After begin(), at the same time for several heads. */
+    void (*enter)(const struct kv_part *part, float *x, int n);
+    void (*leave)(const struct kv_part *part, float *x, int n);
 
     /* A hint that the head's turn comes soon: asks for what each step reads of it. May be NULL. */
     void (*expect)(const void *store, int kv_head);
@@ -101,9 +118,14 @@ struct kv_codec {
     void (*mix)(void *store, int kv_head, const float *w, int ld, int n_q,
                 const struct kv_range *ranges, int n_ranges, float *out);
 
-    /* Rows from..from+n-1, none of them packed: row j becomes what row order[j] was. */
+    /* Rows from..from+n-1, none of them packed: row j becomes what row order[j] was. NULL: rows
+     * stay where they are. */
     void (*permute)(void *store, int kv_head, int from, int n, const int *order);
-    /* Rows as floats [n][head_dim], for tests; reads nothing in the sense of count(). */
+    /* Row `row` goes from all heads, those behind it move up. NULL: single rows cannot be dropped.
+     */
+    void (*drop)(void *store, int row);
+    /* Rows as floats [n][head_dim], for tests and
+     * indexes; reads nothing in the sense of count(). */
     void (*read)(const void *store, int kv_head, int from, int n, float *k, float *v);
     void (*count)(const void *store, struct kv_ledger *out); // adds
 
@@ -118,7 +140,18 @@ struct kv_layer {
     int n;
     const struct kv_codec *codec;
     void *store;
+    int moved; // rows from here on came, or went to another place, since select() last looked
+    /* Whose basis the rows are in, also where the store is the reference's. */
+    const struct kv_codec *basis;
+    const struct kv_part *part;
 };
+
+/* x [n][head_dim] as codec->top() is to meet it. */
+static inline void kv_layer_enter(const struct kv_layer *l, float *x, int n)
+{
+    if (l->basis->enter)
+        l->basis->enter(l->part, x, n);
+}
 
 /* Rows as they come, in f32 and in f16. */
 extern const struct kv_codec kv_codec_f32, kv_codec_f16;

@@ -15,7 +15,7 @@ enum kv_class {
     KV_VALUES, // codes of values
     KV_PAIRS,  // scales and offsets of bases, differences and values
     KV_MASKS,  // which channels or tokens are kept
-    KV_INDEX,  // where a record begins; bits that fill up its last byte
+    KV_INDEX,  // where a record begins, bits that fill up its last byte; what pages are chosen by
     KV_SUMS,   // received attention, which decides the order of rows
     KV_CLASSES
 };

@@ -51,7 +51,7 @@ void kv_meters_add(const struct kv_meter *m, const struct kv_shape *shape, struc
 uint64_t kv_meter_rows(struct kv_meter *m, enum kv_side side, bool together, struct kv_run run)
 {
     uint64_t n = 0;
-    if (together)
+    if (together && !kv_meter_chose(m))
         return (uint64_t)run.n;
     for (int i = 0; i < run.n; i++)
         n += kv_meter_first(m, side, run.start + i * run.step);

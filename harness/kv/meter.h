@@ -21,6 +21,7 @@ enum kv_side {
 struct kv_meter {
     _Alignas(64) struct kv_ledger ledger; // so that two heads share no cache line
     uint32_t step;
+    uint32_t marked;          // the step in which rows may be read a second time, or before
     uint32_t *seen[KV_SIDES]; // [units]: the step that read it last
     /* Of KV_BASE_SIDE: units before `scanned` were read at once in scan_step, single ones last in
      * single_step. */
@@ -50,8 +51,20 @@ static inline bool kv_meter_first(struct kv_meter *m, enum kv_side side, int uni
 bool kv_meter_base(struct kv_meter *m, int unit);
 uint64_t kv_meter_scan(struct kv_meter *m, int n);
 
+/* Rows are read to choose some (top() of codec.h), and these will be read again: from here on in
+ * this step each read looks for marks. */
+static inline void kv_meter_choose(struct kv_meter *m)
+{
+    m->marked = m->step;
+}
+
+static inline bool kv_meter_chose(const struct kv_meter *m)
+{
+    return m->marked == m->step;
+}
+
 /* How many rows of the run are read now for the first time: all when the KV head's queries read
- * together, as they do it once. */
+ * together, as they do it once unless they choose. */
 uint64_t kv_meter_rows(struct kv_meter *m, enum kv_side side, bool together, struct kv_run run);
 
 static inline void kv_meter_read(struct kv_meter *m, enum kv_class c, uint64_t bits)

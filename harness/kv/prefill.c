@@ -16,6 +16,7 @@ enum { PUSH_ROWS = 32 };   // rows that a thread takes at a time
 struct observer {
     char *key;
     const struct kv_method *method;
+    int from; // the first query whose rows it needs
     void *seen;
     struct observer *next;
 };
@@ -31,7 +32,7 @@ struct kv_prefill {
     struct kv_part append_part;
     size_t record_size;
     char *records;           // [n_prompt][record_size] of the layer at work
-    const void **seen;       // [n_caches]: what each one's methods observed
+    const void **seen;       // [n_caches][KV_CHAIN_MAX]: what methods observed
     struct kv_rows *scratch; // for each thread room for a setting's copy of the rows
     float **scores;          // [threads][QUERY_BLOCK][scores_ld(n_prompt)]
     /* Keys of the layer at work as panels (kernels.h), where products are computed by these. */
@@ -48,14 +49,13 @@ static int scores_ld(int seen)
     return (seen + 15) / 16 * 16 + 16;
 }
 
-static char *observe_key_dup(const struct kv_chain *c, const struct kv_shape *shape, int layer,
+static char *observe_key_dup(const struct kv_link *l, const struct kv_shape *shape, int layer,
                              int n_prompt)
 {
-    const struct kv_method *m = kv_chain_method(c, KV_OBSERVE);
     struct buf key;
     buf_init(&key);
-    if (m && m->observe_key)
-        m->observe_key(c->links[c->owner[KV_OBSERVE]].opt, shape, layer, n_prompt, &key);
+    if (l->method->observe_key)
+        l->method->observe_key(l->opt, shape, layer, n_prompt, &key);
     return key.s;
 }
 
@@ -66,19 +66,45 @@ static struct observer *find_observer(struct observer *list, const char *key)
     return list;
 }
 
-static void add_observer(struct kv_prefill *p, const struct kv_chain *c)
+static void add_observer(struct kv_prefill *p, const struct kv_link *l)
 {
-    char *key = observe_key_dup(c, &p->shape, p->layer, p->n_prompt);
+    char *key = observe_key_dup(l, &p->shape, p->layer, p->n_prompt);
     if (!*key || find_observer(p->observers, key)) {
         free(key);
         return;
     }
     struct observer *o = xcalloc(1, sizeof *o);
     o->key = key;
-    o->method = kv_chain_method(c, KV_OBSERVE);
-    o->seen = o->method->observe_new(c->links[c->owner[KV_OBSERVE]].opt, &p->shape, p->n_prompt);
+    o->method = l->method;
+    o->from = l->method->observe_from ? l->method->observe_from(l->opt, p->n_prompt) : 0;
+    o->seen = l->method->observe_new(l->opt, &p->shape, p->n_prompt);
+    if (l->method->observe_rope)
+        l->method->observe_rope(o->seen, &p->engine.rope);
     o->next = p->observers;
     p->observers = o;
+}
+
+static void add_observers(struct kv_prefill *p, const struct kv_chain *c)
+{
+    for (int i = 0; i < c->n; i++)
+        add_observer(p, &c->links[i]);
+}
+
+/* Does one need the rows of queries before `end`, or queries? */
+static bool needs_rows(const struct kv_prefill *p, int end)
+{
+    for (const struct observer *o = p->observers; o; o = o->next)
+        if (o->method->observe_rows && o->from < end)
+            return true;
+    return false;
+}
+
+static bool needs_queries(const struct kv_prefill *p)
+{
+    for (const struct observer *o = p->observers; o; o = o->next)
+        if (o->method->observe_queries)
+            return true;
+    return false;
 }
 
 static void free_observers(struct kv_prefill *p)
@@ -98,7 +124,8 @@ static void open_append(struct kv_prefill *p, const struct kv_chain *c)
     if (!p->append)
         return;
     const void *opt = c->links[c->owner[KV_APPEND]].opt;
-    p->append_part = (struct kv_part){opt, p->shape, 0, p->engine.kernels, NULL, NULL, NULL};
+    p->append_part = (struct kv_part){
+        .opt = opt, .shape = p->shape, .kernels = p->engine.kernels, .rope = &p->engine.rope};
     p->record_size = p->append->record_size ? p->append->record_size(opt, &p->shape) : 0;
     p->records = mem_aligned(mem_size(p->record_size, (size_t)p->n_prompt));
 }
@@ -112,7 +139,7 @@ static void begin_layer(struct kv_prefill *p, int layer)
     p->n_packed = 0;
     p->append_part.layer = layer;
     for (int i = 0; i < p->n_caches && layer < p->shape.n_layers; i++)
-        add_observer(p, kv_cache_chain(p->caches[i]));
+        add_observers(p, kv_cache_chain(p->caches[i]));
     if (p->have && layer < p->shape.n_layers)
         replay(p);
 }
@@ -129,7 +156,7 @@ struct kv_prefill *kv_prefill_new(const struct kv_engine *engine, const struct k
     p->n_caches = n_caches;
     p->n_prompt = n_prompt;
     kv_rows_init(&p->rows, shape, n_prompt);
-    p->seen = xcalloc((size_t)n_caches, sizeof *p->seen);
+    p->seen = xcalloc(mem_size((size_t)n_caches, KV_CHAIN_MAX), sizeof *p->seen);
     p->scores = xcalloc((size_t)threads, sizeof *p->scores);
     p->scratch = xcalloc((size_t)threads, sizeof *p->scratch);
     p->n_panels = (n_prompt + PANEL_WIDTH - 1) / PANEL_WIDTH;
@@ -231,9 +258,21 @@ static void attend_block(const struct job *j, int head, int i, int worker)
     score_block(p, s, ld, j->q + at, kv_head, n, seen);
     normalise(p, s, ld, first, n);
     for (struct observer *o = p->observers; o; o = o->next)
-        o->method->observe_rows(o->seen, head, first, n, s, ld);
+        if (o->method->observe_rows && o->from < seen)
+            o->method->observe_rows(o->seen, head, first, n, s, ld);
     if (j->out)
         mix_block(p, j->out + at, s, ld, kv_head, n, seen);
+}
+
+static void show_queries(void *arg, int head, int worker)
+{
+    const struct job *j = arg;
+    int d = j->p->shape.head_dim;
+    (void)worker;
+    for (struct observer *o = j->p->observers; o; o = o->next)
+        if (o->method->observe_queries)
+            o->method->observe_queries(o->seen, head, j->first, j->n, j->q + (long)head * d,
+                                       j->p->shape.n_heads * d);
 }
 
 /* Observers see a head's queries in order: then a head is one item. */
@@ -250,6 +289,19 @@ static void attend_unseen(void *arg, int item, int worker)
     const struct job *j = arg;
     int blocks = (j->n + QUERY_BLOCK - 1) / QUERY_BLOCK;
     attend_block(j, item / blocks, item % blocks * QUERY_BLOCK, worker);
+}
+
+/* Without `out` only what is observed is computed. */
+static void attend_all(struct job *j)
+{
+    struct kv_prefill *p = j->p;
+    int blocks = (j->n + QUERY_BLOCK - 1) / QUERY_BLOCK;
+    if (needs_queries(p))
+        pool_run(p->engine.pool, p->shape.n_heads, show_queries, j);
+    if (needs_rows(p, j->first + j->n))
+        pool_run(p->engine.pool, p->shape.n_heads, attend_head, j);
+    else if (j->out)
+        pool_run(p->engine.pool, p->shape.n_heads * blocks, attend_unseen, j);
 }
 
 /* New rows of K and V, and where they go. */
@@ -323,7 +375,8 @@ static void observe_nothing(void *arg, int head, int worker)
     for (int i = 0; i < j->n; i += QUERY_BLOCK) {
         int n = j->n - i < QUERY_BLOCK ? j->n - i : QUERY_BLOCK, first = j->first + i;
         for (struct observer *o = p->observers; o; o = o->next)
-            o->method->observe_rows(o->seen, head, first, n, p->scores[worker], first + n);
+            if (o->method->observe_rows && o->from < first + n)
+                o->method->observe_rows(o->seen, head, first, n, p->scores[worker], first + n);
     }
 }
 
@@ -341,7 +394,7 @@ static void replay(struct kv_prefill *p)
         return;
     assert(l->q);
     pack_keys(p);
-    pool_run(p->engine.pool, p->shape.n_heads, attend_head, &j);
+    attend_all(&j);
 }
 
 /* Tokens first to first + n have come, with these queries. */
@@ -388,20 +441,18 @@ void kv_prefill_push(struct kv_prefill *p, const float *q, float *k, float *v, i
 void kv_prefill_attend(struct kv_prefill *p, const float *q, float *k, float *v, int n, float *out)
 {
     struct job j = {p, p->rows.n, n, q, out};
-    int blocks = (n + QUERY_BLOCK - 1) / QUERY_BLOCK;
     push_rows(p, k, v, n);
     keep_rows(p, q, j.first, n);
     pack_keys(p);
-    if (p->observers)
-        pool_run(p->engine.pool, p->shape.n_heads, attend_head, &j);
-    else
-        pool_run(p->engine.pool, p->shape.n_heads * blocks, attend_unseen, &j);
+    attend_all(&j);
 }
 
 static void adopt(struct kv_prefill *p)
 {
     for (int i = 0; i < p->n_caches; i++)
-        p->seen[i] = kv_prefill_seen(p, kv_cache_chain(p->caches[i]));
+        for (int k = 0; k < kv_cache_chain(p->caches[i])->n; k++)
+            p->seen[i * KV_CHAIN_MAX + k] =
+                kv_prefill_seen(p, &kv_cache_chain(p->caches[i])->links[k]);
     struct kv_prompt prompt = {&p->rows, p->record_size ? p->records : NULL, p->seen, p->scratch};
     kv_cache_adopt(p->caches, p->n_caches, &p->engine, p->layer, &prompt);
 }
@@ -413,7 +464,7 @@ void kv_prefill_end_layer(struct kv_prefill *p)
     free_observers(p);
     begin_layer(p, p->layer + 1);
     for (int i = 0; i < p->n_caches && p->layer == p->shape.n_layers; i++)
-        kv_cache_adopted(p->caches[i]);
+        kv_cache_adopted(p->caches[i], p->n_prompt);
 }
 
 bool kv_prefill_watched(const struct kv_prefill *p)
@@ -421,9 +472,9 @@ bool kv_prefill_watched(const struct kv_prefill *p)
     return p->observers;
 }
 
-const void *kv_prefill_seen(const struct kv_prefill *p, const struct kv_chain *chain)
+const void *kv_prefill_seen(const struct kv_prefill *p, const struct kv_link *link)
 {
-    char *key = observe_key_dup(chain, &p->shape, p->layer, p->n_prompt);
+    char *key = observe_key_dup(link, &p->shape, p->layer, p->n_prompt);
     const struct observer *o = *key ? find_observer(p->observers, key) : NULL;
     free(key);
     return o ? o->seen : NULL;

@@ -38,7 +38,7 @@ void kv_prefill_end_layer(struct kv_prefill *p);
 
 /* Does a method observe what the tokens of this layer attend to? */
 bool kv_prefill_watched(const struct kv_prefill *p);
-/* What is observed in this layer for this chain, or NULL. */
-const void *kv_prefill_seen(const struct kv_prefill *p, const struct kv_chain *chain);
+/* What is observed in this layer for a method of a chain, or NULL. */
+const void *kv_prefill_seen(const struct kv_prefill *p, const struct kv_link *link);
 
 #endif

@@ -154,6 +154,7 @@ static void top(void *store, int kv_head, const float *q, int n_q, struct kv_run
 {
     struct row_store *s = store;
     assert(run.n == 0 || run.start + (run.n - 1) * run.step < s->n);
+    kv_meter_choose(&s->meters[kv_head]);
     for (int j = 0; j < run.n; j++)
         for (int i = 0; i < n_q; i++)
             scores_of(s, q + i * s->part.shape.head_dim, at(s, kv_head, run.start + j * run.step),
@@ -210,6 +211,31 @@ static void permute(void *store, int kv_head, int from, int n, const int *order)
     }
 }
 
+static void move_up(void *rows, size_t row_bytes, int row, int n)
+{
+    char *at = (char *)rows + (size_t)row * row_bytes;
+    memmove(at, at + row_bytes, (size_t)(n - row - 1) * row_bytes);
+}
+
+static void drop(void *store, int row)
+{
+    struct row_store *s = store;
+    size_t d = (size_t)s->part.shape.head_dim;
+    assert(row >= 0 && row < s->n && s->packed == 0);
+    for (int h = 0; h < s->part.shape.n_kv_heads; h++) {
+        size_t first = at(s, h, 0);
+        if (s->k) {
+            move_up(s->k + first, d * sizeof *s->k, row, s->n);
+            move_up(s->v + first, d * sizeof *s->v, row, s->n);
+        } else {
+            move_up(s->wide.k + first, d * sizeof(float), row, s->n);
+            move_up(s->wide.v + first, d * sizeof(float), row, s->n);
+        }
+    }
+    s->n--;
+    s->wide.n -= s->k ? 0 : 1;
+}
+
 static void read_rows(const void *store, int kv_head, int from, int n, float *k, float *v)
 {
     const struct row_store *s = store;
@@ -221,6 +247,10 @@ static void read_rows(const void *store, int kv_head, int from, int n, float *k,
     } else {
         memcpy(k, s->wide.k + row, count * sizeof *k);
         memcpy(v, s->wide.v + row, count * sizeof *v);
+    }
+    if (s->as && s->as->leave) {
+        s->as->leave(&s->part, k, n);
+        s->as->leave(&s->part, v, n);
     }
 }
 
@@ -250,6 +280,7 @@ const struct kv_codec kv_codec_f32 = {
     .scores = scores,
     .mix = mix,
     .permute = permute,
+    .drop = drop,
     .read = read_rows,
     .count = count,
 };
@@ -264,6 +295,7 @@ const struct kv_codec kv_codec_f16 = {
     .scores = scores,
     .mix = mix,
     .permute = permute,
+    .drop = drop,
     .read = read_rows,
     .count = count,
     .round = round_f16,
@@ -278,6 +310,7 @@ const struct kv_codec kv_codec_reference = {
     .scores = scores,
     .mix = mix,
     .permute = permute,
+    .drop = drop,
     .read = read_rows,
     .count = count,
 };

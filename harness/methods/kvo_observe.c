@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "harness/base/mem.h"
-#include "harness/methods/kvo_order.h"
+#include "harness/methods/kvo_windows.h"
 
 struct seen {
     struct kv_shape shape;

@@ -1,40 +1,61 @@
-#include "harness/methods/kvo_select.h"
+/*
+ * KVO's selection without its codec: a step reads the chunks whose first token its query likes
+ * best, and all recent tokens, of rows that any codec of the chain keeps. With "kvo-order" or
+ * "kvo-codec" in the chain, of equal window and chunk, the first token is the salient one; with
+ * "kvo-codec" and equal first_layer, too, it is all that kvo does, bit for bit. Else it is the
+ * chunk's earliest. Beside a method that removes tokens, chunks are counted over those that stay.
+ */
+#include <stddef.h>
 
-#include <assert.h>
-#include <string.h>
+#include "harness/methods/kvo_parts.h"
+#include "harness/methods/kvo_reading.h"
 
-#include "harness/tensor/topk.h"
+#define AT(field) offsetof(struct kvo_reading, field)
+static const struct opt options[] = {
+    {"token_budget", OPT_INT, AT(token_budget), 1, 1e9, 384, NULL, NULL, "kv_start_budget",
+     "tokens before the recent ones that a step reads, in whole chunks, at least 3 of them"},
+    {"window", OPT_INT, AT(window), 1, 65536, 64, NULL, NULL, "kv_recent_budget",
+     "from window + 1 to 2 * window recent tokens are always read"},
+    {"chunk", OPT_INT, AT(chunk), 1, 512, 8, NULL, NULL, "kchunk",
+     "tokens of a chunk: a divisor of window"},
+    {"first_layer", OPT_INT, AT(first_layer), 0, 1000, 2, NULL, NULL, NULL,
+     "layers before it read all tokens"},
+    {0}};
 
-enum { LEAST_CHUNKS = 3 };
-
-static int count(int n_chunks, int token_budget, int chunk)
+static int check(const void *opt, const struct kv_shape *shape, struct err *e)
 {
-    int k = token_budget / chunk;
-    k = k > LEAST_CHUNKS ? k : LEAST_CHUNKS;
-    return k < n_chunks ? k : n_chunks;
+    const struct kvo_reading *o = opt;
+    return kvo_part_check(o->window, o->chunk, o->first_layer, shape, e);
 }
 
-int kvo_select_count(int compressed, int token_budget, int chunk)
+static size_t scratch_size(const void *opt, const struct kv_shape *shape, int cap)
 {
-    assert(compressed % chunk == 0);
-    return count(compressed / chunk, compressed < token_budget ? compressed : token_budget, chunk);
+    return kvo_reading_scratch_size(opt, shape, cap);
 }
 
-/* The authors pad a short last chunk with the least float; the maximum is the same without. */
-void kvo_heavy_mask(uint8_t *mask, const float *score, int n, int token_budget, int chunk,
-                    float *chunk_score, int *chosen)
+/* It holds nothing. */
+static void content_key(const void *opt, struct buf *out)
 {
-    int n_chunks = (n + chunk - 1) / chunk;
-    for (int j = 0; j < n_chunks; j++) {
-        int end = (j + 1) * chunk < n ? (j + 1) * chunk : n;
-        chunk_score[j] = score[j * chunk];
-        for (int t = j * chunk + 1; t < end; t++)
-            chunk_score[j] = score[t] > chunk_score[j] ? score[t] : chunk_score[j];
-    }
-    int k = count(n_chunks, token_budget, chunk);
-    topk_indices(chosen, chunk_score, n_chunks, k);
-    memset(mask, 0, (size_t)n);
-    for (int i = 0; i < k; i++)
-        for (int t = chosen[i] * chunk; t < (chosen[i] + 1) * chunk && t < n; t++)
-            mask[t] = 1;
+    (void)opt;
+    (void)out;
 }
+
+static void select_rows(const struct kv_part *p, const struct kv_layer *layer, int kv_head,
+                        const float *q, struct kv_range *out, int *n_out, int ld)
+{
+    kvo_reading_select(p->opt, p, layer, kv_head, q, out, n_out, ld);
+}
+
+const struct kv_method method_kvo_select = {
+    .name = "kvo-select",
+    .version = 1,
+    .summary = "KVO's selection alone: a step reads chunks by their first tokens, and recent ones",
+    .cite = "KVO-LLM, DAC 2025",
+    .hooks = 1u << KV_SELECT,
+    .opt_size = sizeof(struct kvo_reading),
+    .options = options,
+    .check = check,
+    .scratch_size = scratch_size,
+    .content_key = content_key,
+    .select = select_rows,
+};

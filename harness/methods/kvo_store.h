@@ -23,7 +23,7 @@ void kvo_store_begin(void *store, const struct kv_rows *rows, int due);
 void kvo_store_append(void *store, int kv_head, const struct kv_rows *rows, const void *records);
 void kvo_store_copy(void *store, const void *from);
 void kvo_store_expect(const void *store, int kv_head);
-/* A run of salient keys, from the first on. */
+/* Fast for a run of salient keys, from the first on. */
 void kvo_store_top(void *store, int kv_head, const float *q, int n_q, struct kv_run run, int k,
                    int *out, int ld, const struct kv_top_room *room);
 void kvo_store_scores(void *store, int kv_head, const float *q, int n_q,

@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "harness/kv/rows.h"
 #include "harness/methods/kvo_store_int.h"
 
 enum { AHEAD = 3 }; // chunks that are asked for before their turn
@@ -37,16 +38,6 @@ static void count_recent(struct kvo_store *s, int head, enum kv_side side, int n
     struct kv_meter *m = &s->meters[head];
     struct kv_run run = {s->max_chunks + from - s->packed, 1, n};
     kv_meter_read(m, KV_RECENT, kv_meter_rows(m, side, together(s, n_q), run) * bits);
-}
-
-void kvo_store_top(void *store, int kv_head, const float *q, int n_q, struct kv_run run, int k,
-                   int *out, int ld, const struct kv_top_room *room)
-{
-    struct kvo_store *s = store;
-    int c = s->f.key.chunk;
-    assert(run.start == 0 && run.step == c && run.n * c <= s->packed);
-    kvo_scan_top(&s->bases[kv_head], s->part.kernels, q, n_q, run.n, k, out, ld, room);
-    count_bases(s, kv_head, kv_meter_scan(&s->meters[kv_head], run.n));
 }
 
 /* fresh: they are read for the first time in this step. */
@@ -154,9 +145,10 @@ static int piece_of(const struct kvo_store *s, int t, int end)
 }
 
 /* One chunk as it was selected, by the only query of its head. */
-static bool selected_once(const struct kvo_store *s, int n_q, const struct kv_range *r)
+static bool selected_once(const struct kvo_store *s, int head, int n_q, const struct kv_range *r)
 {
-    return together(s, n_q) && r->n == s->f.key.chunk && r->start % r->n == 0;
+    return together(s, n_q) && !kv_meter_chose(&s->meters[head]) && r->n == s->f.key.chunk &&
+           r->start % r->n == 0;
 }
 
 static void piece_scores(struct kvo_store *s, int head, const float *q, int n_q, int t, int n,
@@ -188,7 +180,7 @@ void kvo_store_scores(void *store, int kv_head, const float *q, int n_q,
         expect(s, kv_head, &ranges[i]);
     for (int i = 0; i < n_ranges; i++) {
         int end = ranges[i].start + ranges[i].n;
-        bool fresh = selected_once(s, n_q, &ranges[i]);
+        bool fresh = selected_once(s, kv_head, n_q, &ranges[i]);
         if (i + AHEAD < n_ranges)
             expect(s, kv_head, &ranges[i + AHEAD]);
         for (int n, t = ranges[i].start; t < end; t += n, out += n) {
@@ -196,6 +188,36 @@ void kvo_store_scores(void *store, int kv_head, const float *q, int n_q,
             piece_scores(s, kv_head, q, n_q, t, n, fresh, divisor, out, ld);
         }
     }
+}
+
+/* A run of salient keys of all compressed chunks from the first on. */
+static bool are_salient(const struct kvo_store *s, struct kv_run run)
+{
+    int c = s->f.key.chunk;
+    return run.start == 0 && run.step == c && run.n * c <= s->packed;
+}
+
+/* Any rows, one by one. */
+static void top_of_rows(struct kvo_store *s, int head, const float *q, int n_q, struct kv_run run,
+                        int k, int *out, int ld, const struct kv_top_room *room)
+{
+    kv_meter_choose(&s->meters[head]);
+    for (int j = 0; j < run.n; j++)
+        piece_scores(s, head, q, n_q, run.start + j * run.step, 1, false, 1, room->scores + j,
+                     run.n);
+    kv_rows_top(out, ld, room->scores, n_q, run.n, k);
+}
+
+void kvo_store_top(void *store, int kv_head, const float *q, int n_q, struct kv_run run, int k,
+                   int *out, int ld, const struct kv_top_room *room)
+{
+    struct kvo_store *s = store;
+    if (!are_salient(s, run)) {
+        top_of_rows(s, kv_head, q, n_q, run, k, out, ld, room);
+        return;
+    }
+    kvo_scan_top(&s->bases[kv_head], s->part.kernels, q, n_q, run.n, k, out, ld, room);
+    count_bases(s, kv_head, kv_meter_scan(&s->meters[kv_head], run.n));
 }
 
 static void recent_mix(struct kvo_store *s, int head, const float *w, int t, int n, float *out)
@@ -234,7 +256,7 @@ void kvo_store_mix(void *store, int kv_head, const float *w, int ld, int n_q,
     struct kvo_value_room room = {scratch_of(s, kv_head), NULL};
     for (int i = 0; i < n_ranges; i++) {
         int end = ranges[i].start + ranges[i].n;
-        bool fresh = selected_once(s, n_q, &ranges[i]);
+        bool fresh = selected_once(s, kv_head, n_q, &ranges[i]);
         for (int n, t = ranges[i].start; t < end; t += n, w += n) {
             n = piece_of(s, t, end);
             piece_mix(s, kv_head, w, ld, n_q, t, n, fresh, &room, out);

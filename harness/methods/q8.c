@@ -167,6 +167,7 @@ static void top(void *store, int kv_head, const float *q, int n_q, struct kv_run
     struct q8_store *s = store;
     struct int8_rows rows = rows_at(s, &s->k, kv_head, run.start);
     rows.stride *= (size_t)run.step;
+    kv_meter_choose(&s->meters[kv_head]);
     s->part.kernels->scores_int8(room->scores, run.n, q, n_q, &rows, run.n, 1);
     kv_rows_top(out, ld, room->scores, n_q, run.n, k);
     count_run(s, kv_head, KV_KEY_SIDE, n_q, run);
@@ -202,6 +203,17 @@ static void permute(void *store, int kv_head, int from, int n, const int *order)
     struct q8_store *s = store;
     kv_rows_permute(record_at(s, &s->k, kv_head, from), s->size, n, order);
     kv_rows_permute(record_at(s, &s->v, kv_head, from), s->size, n, order);
+}
+
+static void drop(void *store, int row)
+{
+    struct q8_store *s = store;
+    size_t behind = (size_t)(s->n - row - 1) * s->size;
+    for (int h = 0; h < s->part.shape.n_kv_heads; h++) {
+        memmove(record_at(s, &s->k, h, row), record_at(s, &s->k, h, row + 1), behind);
+        memmove(record_at(s, &s->v, h, row), record_at(s, &s->v, h, row + 1), behind);
+    }
+    s->n--;
 }
 
 static void read_rows(const void *store, int kv_head, int from, int n, float *k, float *v)
@@ -245,6 +257,7 @@ static const struct kv_codec packed = {
     .scores = scores,
     .mix = mix,
     .permute = permute,
+    .drop = drop,
     .read = read_rows,
     .count = count,
     .round = round_rows,

@@ -16,9 +16,12 @@ static void fill_rope(struct model *m, double factor)
     size_t n = mem_size((size_t)m->config.max_positions, (size_t)half);
     m->cos = mem_aligned(mem_size(n, sizeof(float)));
     m->sin = mem_aligned(mem_size(n, sizeof(float)));
+    m->frequency = mem_aligned(mem_size((size_t)half, sizeof(float)));
+    m->engine.rope.frequency = m->frequency;
     for (int i = 0; i < half; i++) {
         float share = (float)(2 * i) / (float)m->shape.head_dim;
         float inverse = 1.0f / powf((float)m->config.rope_theta, share);
+        m->frequency[i] = inverse / (float)factor;
         for (int t = 0; t < m->config.max_positions; t++) {
             float angle = (float)t / (float)factor * inverse;
             m->cos[(size_t)t * (size_t)half + (size_t)i] = cosf(angle);
@@ -73,8 +76,10 @@ static int open_engine(struct model *m, const struct model_options *o, struct er
                         o->kernels);
     if (check_compute(o, e))
         return -1;
-    m->engine =
-        (struct kv_engine){pool_new(o->threads), kn, o->reference, o->reference || o->floats};
+    m->engine = (struct kv_engine){.pool = pool_new(o->threads),
+                                   .kernels = kn,
+                                   .plain = o->reference,
+                                   .floats = o->reference || o->floats};
     return 0;
 }
 
@@ -144,8 +149,8 @@ void model_close(struct model *m)
 {
     if (!m)
         return;
-    float *const buffers[] = {m->cos,   m->sin, m->step_x, m->normed, m->q,
-                              m->mixed, m->k,   m->v,      m->gate,   m->up};
+    float *const buffers[] = {m->frequency, m->cos, m->sin, m->step_x, m->normed, m->q,
+                              m->mixed,     m->k,   m->v,   m->gate,   m->up};
     for (size_t i = 0; i < sizeof buffers / sizeof *buffers; i++)
         free(buffers[i]);
     free(m->positions);

@@ -16,6 +16,7 @@ struct model {
     struct kv_shape shape;
     struct kv_engine engine;
     struct gemm gemm;
+    float *frequency; // [head_dim / 2]: what methods turn by
     float *cos, *sin; // [max_positions][head_dim / 2]
     /* Activations of up to MODEL_BATCH_MAX tokens. */
     float *x;         // [][hidden]: of a step, or where a prefill has come to

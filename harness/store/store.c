@@ -25,10 +25,13 @@ static const char *const version_3[] = {
 static const char *const version_4[] = {
 #include "schema_4.inc"
     NULL};
+static const char *const version_5[] = {
+#include "schema_5.inc"
+    NULL};
 
 /* steps[v] leads from version v to v + 1. To change the schema add a step; never change one that
  * was released. A new database takes all of them. */
-static const char *const *const steps[] = {version_1, version_2, version_3, version_4};
+static const char *const *const steps[] = {version_1, version_2, version_3, version_4, version_5};
 
 enum { STORE_VERSION = sizeof steps / sizeof *steps };
 

@@ -123,6 +123,8 @@ struct store_protocol {
     const char *compute;                // "f32" or "bf16"
     int newline_stop, first_may_stop;   // 0 or 1
     int max_new_tokens;                 // STORE_NONE: the task's
+    const char *compress_at;            // "prompt" or "context"
+    int decode_tail;                    // tokens
     const struct store_option *options; // every option; method is not looked at
     int n_options;
 };
@@ -133,6 +135,7 @@ struct store_protocol {
                              .bos = STORE_NONE,                                                    \
                              .newline_stop = STORE_NONE,                                           \
                              .first_may_stop = STORE_NONE,                                         \
+                             .decode_tail = STORE_NONE,                                            \
                              .max_new_tokens = STORE_NONE})
 
 /* What computed it. Never part of an identity; equal builds share a row. */
@@ -293,6 +296,7 @@ struct store_result {
     const char *new_ids; // "13 29871 ..."
     double prefill_seconds, decode_seconds;
     int shared_tokens;     // of the prompt, not read again
+    int tail_tokens;       // of the prompt, read through the compressed cache
     double decode_batch;   // items of a step, the mean
     int64_t kv_bytes;      // of the cache at the end
     int64_t kv_full_bytes; // of an f16 full cache of the same tokens
@@ -309,6 +313,7 @@ struct store_result {
                            .prefill_seconds = NAN,                                                 \
                            .decode_seconds = NAN,                                                  \
                            .shared_tokens = STORE_NONE,                                            \
+                           .tail_tokens = STORE_NONE,                                              \
                            .decode_batch = NAN,                                                    \
                            .kv_bytes = STORE_NONE,                                                 \
                            .kv_full_bytes = STORE_NONE,                                            \

@@ -21,9 +21,10 @@ static const char insert_sql[] =
     " state, finished_at, build, prediction, error, prompt_tokens, prompt_tokens_before_cut,"
     " new_tokens, stop, new_ids, prefill_seconds, decode_seconds, kv_bytes, kv_full_bytes, "
     "kv_basis,"
-    " kv_read_bytes, kv_read_full_bytes, shared_tokens, decode_batch)"
+    " kv_read_bytes, kv_read_full_bytes, shared_tokens, decode_batch,"
+    " tail_tokens)"
     " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19,"
-    " ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27) ON CONFLICT (identity) DO NOTHING";
+    " ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28) ON CONFLICT (identity) DO NOTHING";
 
 static int insert_job(struct store *s, const char *identity, const char *now,
                       const struct store_item *i, int64_t *made, struct err *e)
@@ -58,6 +59,7 @@ static int insert_job(struct store *s, const char *identity, const char *now,
         val_int_or_null(r->kv_read_full_bytes),
         val_int_or_null(r->shared_tokens),
         val_num(r->decode_batch),
+        val_int_or_null(r->tail_tokens),
     };
     return db_run(s->db, insert_sql, v, sizeof v / sizeof *v, made, e);
 }

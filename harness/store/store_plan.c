@@ -195,6 +195,8 @@ int store_put_protocol(struct store *s, const struct store_protocol *p, int64_t 
     add(&r, "newline_stop", val_int_or_null(p->newline_stop));
     add(&r, "first_may_stop", val_int_or_null(p->first_may_stop));
     add(&r, "max_new_tokens", val_int_or_null(p->max_new_tokens));
+    add(&r, "compress_at", val_str(p->compress_at));
+    add(&r, "decode_tail", val_int_or_null(p->decode_tail));
     if (begin_own(s, &own, e))
         return -1;
     return end_own(s, own, put_protocol(s, &r, p, id, e), e);

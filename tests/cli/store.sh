@@ -70,7 +70,7 @@ KV %: bytes of the cache a token at the end, counted from the packed records, as
 END
 result "the table, full cache first, a cell of fewer items marked" $?
 check "CSV has all digits and the counts" 0 \
-    $'model,protocol,setting,mini_doc_qa,*mini,kvo,kvo-2bit,25,*,50,29.16666666666666*,12.5,15,6,40,24,22,2,0' \
+    $'model,protocol,setting,mini_doc_qa,*mini,kvo,kvo-2bit,25,*,50,29.16666666666666*,12.5,15,6,40,24,22,2,0,0' \
     "" -- report table --db s.db --format csv
 check "Markdown has one head" 0 $'### sample*\n| setting | single-doc QA<br>mini\\\\_doc\\\\_qa |*\n| :-- |*' "" \
     -- report table --db s.db --format markdown

@@ -15,7 +15,7 @@
 #include "harness/kv/prefill.h"
 #include "harness/methods/kvo.h"
 #include "harness/methods/kvo_observe.h"
-#include "harness/methods/kvo_order.h"
+#include "harness/methods/kvo_windows.h"
 #include "harness/tensor/gemm.h"
 
 enum { PREFILL_CHUNK = 96 };
@@ -109,8 +109,10 @@ static int open_run(struct run *r, struct golden_kvo *g, const struct json *c, s
     r->after = xcalloc(2 * window * width(r), sizeof *r->after);
     r->orders = xcalloc((steps / window + 2) * n_heads * window, sizeof *r->orders);
     r->order_steps = xcalloc(steps / window + 2, sizeof *r->order_steps);
-    r->engine = (struct kv_engine){pool_new(1), path == PLAIN ? &kernels_plain : kernels_best(),
-                                   path == PLAIN, path != PACKED};
+    r->engine = (struct kv_engine){.pool = pool_new(1),
+                                   .kernels = path == PLAIN ? &kernels_plain : kernels_best(),
+                                   .plain = path == PLAIN,
+                                   .floats = path != PACKED};
     gemm_init(&r->gemm, r->engine.pool, r->engine.kernels, path == PLAIN, 1); // one BLAS thread
     return 0;
 }
@@ -148,7 +150,7 @@ static int read_prompt(struct run *r)
         kv_prefill_attend(p, r->q + from, r->k + from, r->v + from, n, r->ctx + from);
     }
     if (golden_kvo_has(r->c, "prefill_order"))
-        rc = compare_prefill_order(r, kv_prefill_seen(p, &r->chain));
+        rc = compare_prefill_order(r, kv_prefill_seen(p, &r->chain.links[0]));
     kv_prefill_end_layer(p);
     kv_prefill_free(p);
     return rc;

@@ -8,8 +8,8 @@
 #include <string.h>
 
 #include "harness/base/mem.h"
-#include "harness/methods/kvo_order.h"
-#include "harness/methods/kvo_select.h"
+#include "harness/methods/kvo_windows.h"
+#include "harness/methods/kvo_chunks.h"
 
 enum { BLOCK = 24 }; // queries in one block of attention rows
 

@@ -58,18 +58,18 @@ static struct outcome run_model(struct bench *b, struct model *m, const struct j
     const struct json *want = json_get(c, b->key);
     struct stop_rules rules = {64, 0, true, {2}, 1};
     struct tokens ids;
-    struct decoded out;
+    struct sequence s = {.rules = &rules};
     tokens_init(&ids);
-    decoded_init(&out);
+    decoded_init(&s.out);
     for (const struct json *i = json_first(json_get(c, "ids")); i; i = json_next(i))
         tokens_add(&ids, (int32_t)json_number(i));
     int n = (int)ids.n;
-    struct kv_cache *cache = model_read(m, &b->chain, ids.v, n, n + rules.max_new, b->first);
-    decode_greedy(m, cache, b->first, &rules, b->logits, &out);
+    s.cache = model_read(m, &b->chain, ids.v, n, n + rules.max_new, b->first);
+    decode_greedy(m, &s, b->first, b->logits);
     struct outcome o = {logits_off(json_get(want, "first_step"), b->first),
-                        same_ids(json_get(want, "new_ids"), &out.ids)};
-    kv_cache_free(cache);
-    decoded_release(&out);
+                        same_ids(json_get(want, "new_ids"), &s.out.ids)};
+    kv_cache_free(s.cache);
+    decoded_release(&s.out);
     tokens_release(&ids);
     return o;
 }

@@ -91,7 +91,7 @@ as the checkpoint stores them, as in the authors' experiments. They stay packed 
 decoded on the fly, steps multiply the codes themselves; both give the bits that a checkpoint of the decoded values gives.
 Settings with different weights share the mapped checkpoint and never a prefill; 16 bits are the same setting as none.
 WEIGHTS
-for method in $("$kvlab" list methods | awk '{print $1}'); do
+for method in $("$kvlab" list methods | awk '$2 ~ /^[0-9]+$/ {print $1}'); do
     part "Method $method" method "$method"
 done
 cat <<'PAPERS'

@@ -20,7 +20,12 @@
 /* gemm_init is what holds BLAS to one thread; here is no model that calls it. */
 static inline struct kv_engine engine_new(int threads)
 {
-    struct kv_engine e = {pool_new(threads), kernels_best(), false, false};
+    static const float frequency[] = {1, 0.3f, 0.1f, 0.03f, 0.01f, 0.003f, 0.001f, 0.0003f,
+                                      1, 0.3f, 0.1f, 0.03f, 0.01f, 0.003f, 0.001f, 0.0003f,
+                                      1, 0.3f, 0.1f, 0.03f, 0.01f, 0.003f, 0.001f, 0.0003f,
+                                      1, 0.3f, 0.1f, 0.03f, 0.01f, 0.003f, 0.001f, 0.0003f};
+    struct kv_engine e = {
+        .pool = pool_new(threads), .kernels = kernels_best(), .rope = {frequency}};
     struct gemm g;
     gemm_init(&g, e.pool, e.kernels, e.plain, 1);
     gemm_release(&g);
@@ -95,18 +100,37 @@ static inline struct kv_cache *sequence_cache(const struct sequence *s,
     return c;
 }
 
-/* All rows of a layer, as floats. */
+/* The heads of a slot. */
+static inline struct kv_shape slot_shape(const struct kv_cache *c, const struct kv_shape *shape)
+{
+    struct kv_shape s = *shape;
+    int n = kv_cache_n_slots(c);
+    s.n_heads /= n;
+    s.n_kv_heads = n == 1 ? s.n_kv_heads : 1;
+    return s;
+}
+
+/* All rows of a slot, as floats. */
+static inline struct kv_rows rows_of_slot(const struct kv_cache *c, const struct kv_shape *shape,
+                                          int layer, int slot)
+{
+    const struct kv_layer *l = kv_cache_slot(c, layer, slot);
+    struct kv_shape inside = slot_shape(c, shape);
+    struct kv_rows r;
+    kv_rows_init(&r, &inside, l->n + 1);
+    for (int h = 0; h < inside.n_kv_heads; h++)
+        l->codec->read(l->store, h, 0, l->n, kv_rows_k(&r, inside.head_dim, h, 0),
+                       kv_rows_v(&r, inside.head_dim, h, 0));
+    r.n = l->n;
+    return r;
+}
+
+/* Of a cache whose heads keep the same rows. */
 static inline struct kv_rows rows_of_layer(const struct kv_cache *c, const struct kv_shape *shape,
                                            int layer)
 {
-    const struct kv_layer *l = kv_cache_layer(c, layer);
-    struct kv_rows r;
-    kv_rows_init(&r, shape, l->n + 1);
-    for (int h = 0; h < shape->n_kv_heads; h++)
-        l->codec->read(l->store, h, 0, l->n, kv_rows_k(&r, shape->head_dim, h, 0),
-                       kv_rows_v(&r, shape->head_dim, h, 0));
-    r.n = l->n;
-    return r;
+    assert(kv_cache_n_slots(c) == 1);
+    return rows_of_slot(c, shape, layer, 0);
 }
 
 /* One layer of a step for n caches, each at its own token: out [n][n_heads * head_dim]. q, k and v
@@ -159,17 +183,34 @@ static inline void sequence_steps(const struct sequence *const *s, struct kv_cac
 
 /* ---- settings ---- */
 
-/* Chains as text: [{"method":{"option":value}}]. */
+/* Chains as text: [{"method":{"option":value}}], and what else the method needs. */
 struct settings {
     char **text;
     int n;
 };
 
-static inline void settings_add(struct settings *s, const char *method, const char *members)
+/* Who only says how many rows a slot keeps, or merges some, needs one beside it that says which:
+ * the first that needs nothing itself. */
+static inline const struct kv_method *scorer_beside(const struct kv_method *m)
 {
+    unsigned follows = 1u << KV_ALLOT | 1u << KV_MERGE;
+    if (!(m->hooks & follows) || m->hooks & 1u << KV_SCORE)
+        return NULL;
+    for (int i = 0; kv_method_all[i]; i++)
+        if (kv_method_all[i]->hooks == 1u << KV_SCORE)
+            return kv_method_all[i];
+    return NULL;
+}
+
+static inline void settings_add(struct settings *s, const struct kv_method *m, const char *members)
+{
+    const struct kv_method *scorer = scorer_beside(m);
     struct buf b;
     buf_init(&b);
-    buf_printf(&b, "[{\"%s\":{%s}}]", method, members);
+    buf_printf(&b, "[{\"%s\":{%s}}", m->name, members);
+    if (scorer)
+        buf_printf(&b, ",\"%s\"", scorer->name);
+    buf_char(&b, ']');
     s->text = xrealloc(s->text, (size_t)(s->n + 1) * sizeof *s->text);
     s->text[s->n++] = b.s;
 }
@@ -202,10 +243,10 @@ static inline void put_option(struct buf *b, const struct opt *o, int value)
         json_put_number(b, value ? o->max : o->min);
 }
 
-/* A method with its defaults. */
+/* A method with its defaults, and one that it needs. */
 static inline void settings_default(struct settings *s, const struct kv_method *m)
 {
-    settings_add(s, m->name, "");
+    settings_add(s, m, "");
 }
 
 /* One option at an end of its range, the others at their defaults. */
@@ -217,7 +258,7 @@ static inline void settings_ends(struct settings *s, const struct kv_method *m)
         for (int i = 0; i < option_values(o); i++) {
             buf_reset(&b);
             put_option(&b, o, i);
-            settings_add(s, m->name, b.s);
+            settings_add(s, m, b.s);
         }
     buf_release(&b);
 }
@@ -233,7 +274,7 @@ static inline void settings_pairs(struct settings *s, const struct kv_method *m)
                 buf_reset(&b);
                 put_option(&b, o, i / option_values(p));
                 put_option(&b, p, i % option_values(p));
-                settings_add(s, m->name, b.s);
+                settings_add(s, m, b.s);
             }
     buf_release(&b);
 }

@@ -141,11 +141,22 @@ static void a_chain_is_a_list_of_methods(void **state)
     }
 }
 
-/* Two methods go together unless they fill the same hook; then both are named, and the hook. */
+/* Some hooks cannot be met by others, whoever fills them: who orders tokens needs all of them, who
+ * allots them some that are scored. */
+static bool can_meet(unsigned hooks)
+{
+    unsigned removes = 1u << KV_SCORE | 1u << KV_EVICT, follows = 1u << KV_ALLOT | 1u << KV_MERGE;
+    if (hooks & 1u << KV_ORDER && hooks & removes)
+        return false;
+    return !(hooks & follows) || hooks & 1u << KV_SCORE;
+}
+
+/* Two methods go together unless they fill the same hook; then both are named, and the hook. All
+ * may observe. */
 static void try_together(const struct kv_method *a, const struct kv_method *b)
 {
     char text[128];
-    unsigned both = a->hooks & b->hooks;
+    unsigned both = a->hooks & b->hooks & ~(1u << KV_OBSERVE);
     snprintf(text, sizeof text, "[\"%s\",\"%s\"]", a->name, b->name);
     if (both) {
         const char *message = refusal(text);
@@ -155,6 +166,10 @@ static void try_together(const struct kv_method *a, const struct kv_method *b)
         names(message, a->name);
         names(message, b->name);
         names(message, kv_hook_name((enum kv_hook)h));
+        return;
+    }
+    if (!can_meet(a->hooks | b->hooks)) {
+        refusal(text);
         return;
     }
     struct kv_chain c;
@@ -188,7 +203,7 @@ static void canonical_of(const struct kv_method *m, const struct opt *o, int val
     struct buf member;
     buf_init(&member);
     put_option(&member, o, value);
-    settings_add(&s, m->name, member.s);
+    settings_add(&s, m, member.s);
     canonical(s.text[0], out);
     settings_release(&s);
     buf_release(&member);

@@ -90,7 +90,7 @@ static void decode_alone(struct bed *b, struct run *r, const struct kind *k, int
     open_run(b, r, k);
     r->rules.ids[0] = stop_id;
     r->rules.n_ids = k->stop_at > 0;
-    decode_greedy(b->m, r->cache, r->prompt_logits, &r->rules, b->logits, &r->s.out);
+    decode_greedy(b->m, &r->s, r->prompt_logits, b->logits);
     kv_cache_ledger(r->cache, &r->ledger);
 }
 
@@ -99,7 +99,7 @@ static int32_t find_stop(struct bed *b, const struct kind *k)
 {
     struct run r;
     open_run(b, &r, k);
-    decode_greedy(b->m, r.cache, r.prompt_logits, &r.rules, b->logits, &r.s.out);
+    decode_greedy(b->m, &r.s, r.prompt_logits, b->logits);
     int32_t id = r.s.out.ids.v[k->stop_at - 1];
     close_run(&r);
     return id;

@@ -10,8 +10,8 @@
 
 #include "harness/base/rng.h"
 #include "harness/kv/rows.h"
-#include "harness/methods/kvo_order.h"
-#include "harness/methods/kvo_select.h"
+#include "harness/methods/kvo_windows.h"
+#include "harness/methods/kvo_chunks.h"
 
 enum { W = 16, CHUNK = 4, N_MAX = 5 * W + 3 };
 

@@ -3,8 +3,8 @@
  * chooses anew at each step, by the score of a chunk's salient token (row 0, unscaled q . k).
  * Nothing is evicted by it. Knows scores only.
  */
-#ifndef KVLAB_KVO_SELECT_H
-#define KVLAB_KVO_SELECT_H
+#ifndef KVLAB_KVO_CHUNKS_H
+#define KVLAB_KVO_CHUNKS_H
 
 #include <stdint.h>
 

@@ -6,8 +6,8 @@
  * A row's score is what it receives from the queries of its own window and of the next one. The
  * sums are f32 and added in the order of the queries, whatever blocks they arrive in.
  */
-#ifndef KVLAB_KVO_ORDER_H
-#define KVLAB_KVO_ORDER_H
+#ifndef KVLAB_KVO_WINDOWS_H
+#define KVLAB_KVO_WINDOWS_H
 
 #include <stdbool.h>
 #include <stddef.h>
