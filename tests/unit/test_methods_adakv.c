@@ -104,8 +104,8 @@ static void naive_protect(double *x, int safe)
 /* scores [slots][N] -> how many tokens each slot keeps. */
 static void naive_allot(double (*scores)[N], int slots, const struct variant *v, int *keep)
 {
-    double all[HEADS * FREE];
-    int best[HEADS * FREE], base = v->budget - WINDOW, won[HEADS] = {0};
+    double all[HEADS * FREE] = {0};
+    int best[HEADS * FREE] = {0}, base = v->budget - WINDOW, won[HEADS] = {0};
     int safe = (int)(v->budget * v->floor) - WINDOW;
     for (int i = 0; i < slots; i++) {
         if (v->normalize)

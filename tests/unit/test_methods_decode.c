@@ -110,7 +110,7 @@ static bool last_forced;
 /* The k of largest sum stay. */
 static void keep_most(struct held *h, int k)
 {
-    int stay[N], n = 0;
+    int stay[N] = {0}, n = 0;
     kept_naive(h->sum, h->n, k, stay);
     for (int i = 0; i < k; i++, n++) {
         h->token[n] = h->token[stay[i]];

@@ -97,7 +97,7 @@ struct simulation {
 /* cur[n] are a forward's attention sums and what was before. */
 static void mask_next(struct simulation *m, const double *cur, int n)
 {
-    int top[N];
+    int top[N] = {0};
     char mask[N + 1];
     if (m->heavy < 0) {
         m->heavy = (int)(m->heavy_ratio * n);
@@ -147,7 +147,7 @@ static void simulate_step(struct simulation *m, const struct kv_cache *c, int he
                           const float *out)
 {
     struct held h = {0};
-    double w[N], cur[N];
+    double w[N], cur[N] = {0};
     for (int j = 0; j <= t; j++)
         if (m->mask_next[j])
             append(&h, j);

@@ -261,10 +261,11 @@ static void pages_follow_rows_that_move(void **state)
                                              .evict = drop_two},
                                   swapper = {.name = "swapper", .step_end = swap_two};
     for (int i = 0; i < 2; i++) {
-        struct kv_chain chain;
+        struct kv_chain chain = {0};
         struct err e = {0};
         struct rule r = {64, 16, false};
-        read_chain(&chain, "[\"f32\",{\"quest\":{\"token_budget\":64,\"first_layer\":0}}]", &e);
+        const char *text = "[\"f32\",{\"quest\":{\"token_budget\":64,\"first_layer\":0}}]";
+        assert_int_equal(read_chain(&chain, text, &e), 0);
         chain.owner[i ? KV_EVICT : KV_ORDER] = chain.n;
         chain.links[chain.n++] = (struct kv_link){i ? &dropper : &swapper, NULL, true};
         struct kv_cache *c = sequence_cache(&made[0], &engine, &chain, 140, NULL);
