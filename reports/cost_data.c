@@ -45,6 +45,8 @@ static void add_item(struct cost_row *r, const struct scores_item *i)
         r->timed++;
         r->prefill_seconds += i->prefill_seconds;
         r->prompt_tokens += i->prompt_tokens;
+        r->replay_tokens += i->replay_tokens > 0 ? i->replay_tokens : 0;
+        r->replay_seconds += i->replay_tokens > 0 ? i->replay_seconds : 0;
     }
     if (!isnan(i->decode_seconds) && i->new_tokens >= 0) {
         r->decoded++;
@@ -122,7 +124,8 @@ static int load_classes(const struct scores_table *t, struct store *s, char **cl
     return 0;
 }
 
-/* Items that shared a prefill have the very same seconds. seconds: [rows] of one item. */
+/* Items that shared a prefill, or a replay, have the very same seconds. seconds: [rows] of one
+ * item. */
 static bool was_counted(const double *seconds, char *const *class, int row)
 {
     for (int i = 0; i < row; i++)
@@ -131,26 +134,52 @@ static bool was_counted(const double *seconds, char *const *class, int row)
     return false;
 }
 
+static double prefill_of(const struct scores_item *i)
+{
+    return i->state == SCORES_DONE ? i->prefill_seconds : NAN;
+}
+
+static double replay_of(const struct scores_item *i)
+{
+    return i->state == SCORES_DONE && i->replay_tokens > 0 ? i->replay_seconds : NAN;
+}
+
+struct shared_sum {
+    double (*of)(const struct scores_item *i);
+    int n;
+    double seconds;
+};
+
 static void count_item(const struct scores_table *t, char *const *class, int task, int at,
-                       double *seconds, struct cost_table *c)
+                       double *seconds, struct shared_sum *sum)
 {
     for (int row = 0; row < t->n_rows; row++) {
-        const struct scores_item *it = &t->row[row].cell[task].item[at];
-        seconds[row] = it->state == SCORES_DONE ? it->prefill_seconds : NAN;
+        seconds[row] = sum->of(&t->row[row].cell[task].item[at]);
         if (isnan(seconds[row]) || was_counted(seconds, class, row))
             continue;
-        c->prefills++;
-        c->prefill_seconds += seconds[row];
+        sum->n++;
+        sum->seconds += seconds[row];
     }
 }
 
-static void count_prefills(const struct scores_table *t, char *const *class, struct cost_table *c)
+static void count_shared(const struct scores_table *t, char *const *class, struct shared_sum *sum)
 {
     double *seconds = xcalloc((size_t)t->n_rows + 1, sizeof *seconds);
     for (int k = 0; k < t->n_tasks; k++)
         for (int at = 0; at < t->task[k].n_items; at++)
-            count_item(t, class, k, at, seconds, c);
+            count_item(t, class, k, at, seconds, sum);
     free(seconds);
+}
+
+static void count_prefills(const struct scores_table *t, char *const *class, struct cost_table *c)
+{
+    struct shared_sum prefill = {.of = prefill_of}, replay = {.of = replay_of};
+    count_shared(t, class, &prefill);
+    count_shared(t, class, &replay);
+    c->prefills = prefill.n;
+    c->prefill_seconds = prefill.seconds;
+    c->replays = replay.n;
+    c->replay_seconds = replay.seconds;
 }
 
 static int load_prefills(const struct scores_table *t, struct store *s, struct cost_table *c,

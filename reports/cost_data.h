@@ -13,7 +13,8 @@ struct cost_row {
     int done, failed, left;
     int timed; // items with seconds of the prefill
     double prefill_seconds, prompt_tokens, shared_tokens;
-    int decoded; // items with seconds of decoding
+    double replay_seconds, replay_tokens; // of the same items
+    int decoded;                          // items with seconds of decoding
     double decode_seconds, new_tokens;
     int batched; // items with steps, and with a batch
     double batch;
@@ -35,6 +36,9 @@ struct cost_table {
     /* Prefills that were really done: items of the same prefill class share one. */
     int prefills;
     double prefill_seconds, decode_seconds;
+    /* And replays, those of one prompt that settings shared counted once. */
+    int replays;
+    double replay_seconds;
 };
 
 struct cost {

@@ -44,6 +44,16 @@ static double shared(const struct cost_row *r)
     return 100 * cost_share(r->shared_tokens, r->prompt_tokens);
 }
 
+static double replay_item(const struct cost_row *r)
+{
+    return cost_share(r->replay_seconds, r->timed);
+}
+
+static double replay_tokens(const struct cost_row *r)
+{
+    return cost_share(r->replay_tokens, r->timed);
+}
+
 static double decode_item(const struct cost_row *r)
 {
     return cost_share(r->decode_seconds, r->decoded);
@@ -61,7 +71,7 @@ static double batch(const struct cost_row *r)
 
 static double wall_item(const struct cost_row *r)
 {
-    return prefill_item(r) + decode_item(r);
+    return prefill_item(r) + replay_item(r) + decode_item(r);
 }
 
 static double kv_item(const struct cost_row *r)
@@ -113,6 +123,11 @@ static const struct column time_columns[] = {
     {"decode", "tokens/s", "decode_tokens_second", "tokens a second", 1, PLAIN, decode_tps},
     {"decode", "batch", "decode_batch", "items", 1, PLAIN, batch},
     {"", "seconds an item", "seconds_item", "seconds", 3, PLAIN, wall_item},
+};
+
+static const struct column replay_columns[] = {
+    {"replay", "seconds", "replay_seconds_item", "seconds", 3, PLAIN, replay_item},
+    {"replay", "tokens", "replay_tokens_item", "tokens", 1, PLAIN, replay_tokens},
 };
 
 static const struct column memory_columns[] = {
@@ -167,6 +182,14 @@ static void add_plain(const struct part *p, const char *name, const char *captio
         grid_cell(g, text_of(p->t->row[row].name));
         put_cells(g, c, n, &p->c->row[row]);
     }
+}
+
+static bool has_replay(const struct part *p)
+{
+    for (int row = 0; row < p->t->n_rows; row++)
+        if (p->c->row[row].replay_tokens > 0)
+            return true;
+    return false;
 }
 
 /* Against the full cache's answers: compression can lengthen them. */
@@ -253,6 +276,7 @@ static struct grid *data_grid(struct doc *d)
     for (size_t i = 0; i < COUNT(words); i++)
         grid_column(g, "", words[i], GRID_LEFT);
     put_columns(g, time_columns, COUNT(time_columns), true);
+    put_columns(g, replay_columns, COUNT(replay_columns), true);
     put_columns(g, memory_columns, COUNT(memory_columns), true);
     put_columns(g, answer_columns, COUNT(answer_columns), true);
     grid_column(g, "", "failed", GRID_RIGHT);
@@ -274,6 +298,7 @@ static void add_data(const struct part *p, const struct frame_table *t, struct g
         grid_cell(g, text_of(p->t->row[row].name));
         grid_cell(g, text_of(p->t->row[row].method));
         put_cells(g, time_columns, COUNT(time_columns), r);
+        put_cells(g, replay_columns, COUNT(replay_columns), r);
         put_cells(g, memory_columns, COUNT(memory_columns), r);
         put_cells(g, answer_columns, COUNT(answer_columns), r);
         grid_number(g, r->failed, 0);
@@ -301,6 +326,9 @@ static void put_totals(const struct part *p, struct doc *d)
              "All settings together: %d items, %d prefills (those shared counted once) in %.1f s, "
              "decoding in %.1f s.",
              items, p->c->prefills, p->c->prefill_seconds, p->c->decode_seconds);
+    if (p->c->replays)
+        doc_note(d, "Beside that %d replays (those shared counted once) in %.1f s.", p->c->replays,
+                 p->c->replay_seconds);
     if (unfinished)
         doc_note(d, "%d item%s failed or not finished: not counted.", unfinished,
                  unfinished == 1 ? " is" : "s are");
@@ -320,7 +348,9 @@ static void put_notes(struct doc *d)
     doc_note(d,
              "decode: an item's share of the steps that it took with others: its own attention as "
              "measured, an even part of the rest; batch: how many items took a step together. "
-             "seconds an item: prefill and decode.");
+             "seconds an item: prefill, replay and decode.");
+    doc_note(d, "replay: what a method had fed to the model again after the prompt, to see what it "
+                "attends to; no part of prefill; settings that share one have all of it.");
     doc_note(
         d, "times less: than a full cache of 16-bit numbers with the same tokens. By class: held "
            "at the end by an item, read by a step; k, M: 1000, 1000000 bytes. weights are read by "
@@ -338,6 +368,9 @@ static void add_table(const struct frame *f, int at, const struct cost *c, struc
     doc_heading(d, "%s", heading.s);
     buf_release(&heading);
     add_plain(&p, "time", "Time, the mean of an item", time_columns, COUNT(time_columns), d);
+    if (has_replay(&p))
+        add_plain(&p, "replay", "Replays of the prompt, the mean of an item", replay_columns,
+                  COUNT(replay_columns), d);
     add_plain(&p, "memory", "Bytes of the cache", memory_columns, COUNT(memory_columns), d);
     add_classes(&p, "held_classes", "Bytes held at the end, by class", held_class, d);
     add_classes(&p, "read_classes", "Bytes read a step, by class", read_class, d);

@@ -31,8 +31,9 @@ struct scores_item {
     int32_t prompt_tokens, new_tokens;
     int32_t shared_tokens; // of the prompt: not read again
     int32_t tail_tokens;   // of the prompt: read as decode steps
+    int32_t replay_tokens; // fed again behind it
     int64_t kv_bytes, kv_full_bytes, kv_read_bytes, kv_read_full_bytes;
-    double prefill_seconds, decode_seconds, decode_batch;
+    double prefill_seconds, decode_seconds, decode_batch, replay_seconds;
     int64_t build; // id in build
 };
 

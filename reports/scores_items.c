@@ -86,7 +86,7 @@ int scores_load_jobs(const struct scores *s, struct db *db, struct sorted *jobs,
 #define MEASURES                                                                                   \
     ", prompt_tokens, new_tokens, kv_bytes, kv_full_bytes, kv_read_bytes, kv_read_full_bytes,"     \
     " kv_basis, prefill_seconds, decode_seconds, build, decode_batch, shared_tokens,"              \
-    " tail_tokens, stop"
+    " tail_tokens, stop, replay_tokens, replay_seconds"
 #define ITEM_TABLE " FROM job WHERE run = ?1"
 
 static int64_t int_or_none(const struct stmt *q, int column)
@@ -121,6 +121,8 @@ static void read_measures(struct scores_item *i, const struct stmt *q)
     i->shared_tokens = (int32_t)int_or_none(q, 15);
     i->tail_tokens = (int32_t)int_or_none(q, 16);
     i->at_limit = is_length(stmt_text(q, 17));
+    i->replay_tokens = (int32_t)int_or_none(q, 18);
+    i->replay_seconds = stmt_num(q, 19);
 }
 
 static enum scores_state state_of(struct text t)
@@ -133,6 +135,7 @@ static const struct scores_item no_item = {.score = NAN,
                                            .new_tokens = -1,
                                            .shared_tokens = -1,
                                            .tail_tokens = -1,
+                                           .replay_tokens = -1,
                                            .kv_bytes = -1,
                                            .kv_full_bytes = -1,
                                            .kv_read_bytes = -1,
@@ -140,6 +143,7 @@ static const struct scores_item no_item = {.score = NAN,
                                            .prefill_seconds = NAN,
                                            .decode_seconds = NAN,
                                            .decode_batch = NAN,
+                                           .replay_seconds = NAN,
                                            .build = -1};
 
 bool scores_is_measured(const struct scores_item *i)

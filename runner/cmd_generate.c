@@ -6,6 +6,7 @@
 #include "harness/base/file.h"
 #include "harness/base/log.h"
 #include "harness/base/mem.h"
+#include "harness/model/reading.h"
 #include "runner/command.h"
 #include "runner/session.h"
 
@@ -45,6 +46,7 @@ struct generation {
     struct stop_rules rules;
     struct decoded out;
     struct kv_ledger ledger;
+    struct reading_replay replay;
     float *first, *logits;
 };
 
@@ -144,10 +146,16 @@ static int answer(struct generation *g, struct err *e)
     if (n >= model_get_config(m)->max_positions)
         return err_user(e, "the prompt has %d tokens, the model has %d positions", n,
                         model_get_config(m)->max_positions);
+    struct reading r = {.ids = p->ids.v,
+                        .n = p->read,
+                        .end = model_chat_end(p->wrapped ? g->spec.chat : CHAT_NONE)};
+    if (reading_check(m, &r, &g->chain, e))
+        return -1;
     g->first = xmalloc(vocab * sizeof *g->first);
     g->logits = xmalloc(vocab * sizeof *g->logits);
     struct kv_cache *cache =
-        model_read(m, &g->chain, p->ids.v, p->read, n + g->rules.max_new, g->first);
+        kv_cache_new(&g->chain, model_shape(m), model_engine(m), n + g->rules.max_new);
+    reading_run(m, &r, &cache, 1, g->first, &g->replay);
     struct sequence s = {.cache = cache,
                          .rules = &g->rules,
                          .tail = p->ids.v + p->read,
@@ -182,6 +190,9 @@ static int print(const struct generation *g, bool ids, struct err *e)
         g->prompt.ids.n, g->prompt.cut ? " (cut)" : "", g->out.ids.n, g->out.stop,
         100 * held / (double)l->full, l->read_full ? 100 * read / (double)l->read_full : 100.0,
         g->out.steps ? g->out.steps / g->out.seconds : 0);
+    if (g->replay.tokens)
+        log_note("%d tokens were fed again after the prompt, in %.2f s", g->replay.tokens,
+                 g->replay.seconds);
     if (quant_format_on(&g->weights) && g->out.steps)
         log_note("weights %.2f MB held, %.2f MB read a step",
                  (double)model_weight_bits(g->model) / 8e6,

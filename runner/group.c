@@ -5,6 +5,7 @@
 
 #include "harness/base/clock.h"
 #include "harness/base/mem.h"
+#include "harness/model/reading.h"
 
 /* ---- what it is of ---- */
 
@@ -62,6 +63,8 @@ void group_free(struct group *g)
         decoded_release(&g->sequences[i].out);
     }
     free(g->sequences);
+    free(g->replayed);
+    free(g->refused);
     free(g->settings);
     tokens_release(&g->prompt.ids);
     store_claim_free(&g->claim);
@@ -116,50 +119,93 @@ size_t group_cache_bytes(const struct group *g, int setting)
     return group_cache_need(g->model, g->settings[setting], room_of(g));
 }
 
+/* Replays follow each other: the largest. */
+static size_t replay_bytes(const struct group *g, int n)
+{
+    size_t most = 0;
+    for (int i = 0; i < n; i++) {
+        size_t one = reading_replay_bytes(g->model, &g->settings[i]->chain, g->prompt.read);
+        most = one > most ? one : most;
+    }
+    return most;
+}
+
 size_t group_bytes(const struct group *g, int n)
 {
-    size_t caches = 0;
+    size_t caches = replay_bytes(g, n);
     for (int i = 0; i < n; i++)
         caches += group_cache_bytes(g, i);
     return group_need(g->model, pool_threads(model_engine(g->model)->pool), g->prompt.ids.n,
                       caches);
 }
 
-static void open_sequences(struct group *g, struct kv_cache **caches)
+static struct reading reading_of(const struct group *g, struct group_share share)
+{
+    int chat = g->prompt.wrapped ? g->variant->spec->chat : CHAT_NONE;
+    return (struct reading){.ids = g->prompt.ids.v,
+                            .n = g->prompt.read,
+                            .end = model_chat_end(chat),
+                            .prefix = share.prefix,
+                            .have = share.have,
+                            .keep = share.keep};
+}
+
+/* A setting that cannot be replayed has ended before it began. */
+static void open_sequences(struct group *g, const struct reading *r)
 {
     g->sequences = xcalloc((size_t)g->claim.n, sizeof *g->sequences);
+    g->replayed = xcalloc((size_t)g->claim.n, sizeof *g->replayed);
+    g->refused = xcalloc((size_t)g->claim.n, sizeof *g->refused);
     for (int i = 0; i < g->claim.n; i++) {
-        caches[i] = kv_cache_new(&g->settings[i]->chain, model_shape(g->model),
-                                 model_engine(g->model), room_of(g));
-        g->sequences[i] = (struct sequence){.cache = caches[i],
-                                            .rules = &g->rules,
-                                            .tail = g->prompt.ids.v + g->prompt.read,
-                                            .n_tail = (int)g->prompt.ids.n - g->prompt.read};
-        decoded_init(&g->sequences[i].out);
+        const struct kv_chain *chain = &g->settings[i]->chain;
+        struct sequence *s = &g->sequences[i];
+        *s = (struct sequence){.rules = &g->rules,
+                               .tail = g->prompt.ids.v + g->prompt.read,
+                               .n_tail = (int)g->prompt.ids.n - g->prompt.read};
+        s->cache = kv_cache_new(chain, model_shape(g->model), model_engine(g->model), room_of(g));
+        decoded_init(&s->out);
+        if (reading_check(g->model, r, chain, &g->refused[i]))
+            s->out.stop = "refused";
     }
+}
+
+/* Those that go on take the prompt; which they are into place[], returns how many. */
+static int read_sequences(struct group *g, const struct reading *r, int *place, float *logits)
+{
+    struct kv_cache **caches = xcalloc((size_t)g->claim.n, sizeof *caches);
+    struct reading_replay *replayed = xcalloc((size_t)g->claim.n, sizeof *replayed);
+    int n = 0;
+    for (int i = 0; i < g->claim.n; i++)
+        if (!g->sequences[i].out.stop) {
+            caches[n] = g->sequences[i].cache;
+            place[n++] = i;
+        }
+    g->replay_seconds = n ? reading_run(g->model, r, caches, n, logits, replayed) : 0;
+    for (int i = 0; i < n; i++)
+        g->replayed[place[i]] = replayed[i];
+    free(caches);
+    free(replayed);
+    return n;
 }
 
 int group_prefill(struct group *g, struct group_share share, struct err *e)
 {
     struct model *m = g->model;
-    int n = g->prompt.read;
+    struct reading r = reading_of(g, share);
     if (model_use_weights(m, g->weights, e))
         return -1;
     double start = clock_seconds();
-    struct kv_cache **caches = xcalloc((size_t)g->claim.n, sizeof *caches);
+    int *place = xcalloc((size_t)g->claim.n, sizeof *place);
     float *logits = xmalloc((size_t)model_get_config(m)->vocab * sizeof *logits);
-    open_sequences(g, caches);
-    struct kv_prefill *p = kv_prefill_new(model_engine(m), model_shape(m), caches, g->claim.n, n);
-    kv_prefill_share(p, share.prefix, share.have, share.keep);
-    model_prefill(m, g->prompt.ids.v, n, p, logits);
-    kv_prefill_free(p);
-    g->prefill_seconds = clock_seconds() - start;
+    open_sequences(g, &r);
+    int n = read_sequences(g, &r, place, logits);
+    g->prefill_seconds = clock_seconds() - start - g->replay_seconds;
     g->shared_tokens = share.have;
-    for (int i = 0; i < g->claim.n; i++)
-        decode_begin(&g->sequences[i], m, logits);
+    for (int i = 0; i < n; i++)
+        decode_begin(&g->sequences[place[i]], m, logits);
     g->going = g->claim.n;
     free(logits);
-    free(caches);
+    free(place);
     return 0;
 }
 
@@ -189,9 +235,11 @@ static void put_prompt(struct letter *l, const struct group *g)
     l->result.prompt_tokens_before_cut = g->prompt.tokens_before_cut;
 }
 
-static void put_decoded(struct letter *l, const struct group *g, const struct decoded *d)
+static void put_decoded(struct letter *l, const struct group *g, int i)
 {
     struct store_result *r = &l->result;
+    const struct decoded *d = &g->sequences[i].out;
+    const struct reading_replay *replay = &g->replayed[i];
     for (size_t t = 0; t < d->ids.n; t++)
         buf_printf(&l->ids, "%s%d", t ? " " : "", (int)d->ids.v[t]);
     r->new_tokens = (int)d->ids.n;
@@ -200,6 +248,8 @@ static void put_decoded(struct letter *l, const struct group *g, const struct de
     r->prefill_seconds = g->prefill_seconds + d->tail_seconds;
     r->tail_tokens = (int)g->prompt.ids.n - g->prompt.read;
     r->shared_tokens = g->shared_tokens;
+    r->replay_tokens = replay->tokens;
+    r->replay_seconds = replay->seconds;
     r->decode_seconds = d->seconds;
     if (d->steps)
         r->decode_batch = (double)d->company / d->steps;
@@ -244,13 +294,24 @@ static void close_sequence(struct group *g, int i)
     g->going--;
 }
 
+/* It never began. */
+static struct letter *refuse(struct group *g, int i, struct buf *warning)
+{
+    struct letter *l = group_fail(g, i, &g->refused[i]);
+    buf_str(warning, l->result.error);
+    close_sequence(g, i);
+    return l;
+}
+
 struct letter *group_finish(struct group *g, int i, struct buf *warning)
 {
+    if (g->refused[i].msg[0])
+        return refuse(g, i, warning);
     struct letter *l = letter_new(g->claim.jobs[i].job, g->variant->build_id);
     struct sequence *s = &g->sequences[i];
     struct err why;
     put_prompt(l, g);
-    put_decoded(l, g, &s->out);
+    put_decoded(l, g, i);
     put_ledger(l, g, s);
     if (tokenizer_decode(model_get_tokenizer(g->model), s->out.ids.v, s->out.ids.n, &l->text,
                          &why)) {

@@ -5,6 +5,7 @@
 #ifndef KVLAB_GROUP_H
 #define KVLAB_GROUP_H
 
+#include "harness/model/reading.h"
 #include "runner/outbox.h"
 #include "runner/plan.h"
 
@@ -18,10 +19,13 @@ struct group {
     const struct exp_setting **settings; // [claim.n], of the claim's jobs, in order; owned
     struct prompt prompt;
     struct stop_rules rules;
-    struct sequence *sequences; // [claim.n], once it has been read
-    int going;                  // sequences that are not finished
-    double prefill_seconds;
-    int shared_tokens; // of the prompt: read for an earlier one
+    struct sequence *sequences;      // [claim.n], once it has been read
+    int going;                       // sequences that are not finished
+    struct reading_replay *replayed; // [claim.n]: what each setting's method wanted of that; owned
+    struct err *refused;             // [claim.n]: why a setting never began, or no message; owned
+    double prefill_seconds;          // without
+    double replay_seconds;           // all replays of it
+    int shared_tokens;               // of the prompt: read for an earlier one
 };
 
 /* Takes the claim over. ERR_SYSTEM when it is of no part of this plan. */
@@ -37,7 +41,8 @@ size_t group_need(const struct model *m, int threads, size_t prompt_tokens, size
 /* room: tokens of prompt and answer. */
 size_t group_cache_need(const struct model *m, const struct exp_setting *s, int room);
 
-/* Bytes to read the prompt for the first n settings, and of what stays: their caches. */
+/* Bytes to read the prompt for the first n settings, replays included, and of what stays: their
+ * caches. */
 size_t group_bytes(const struct group *g, int n);
 size_t group_cache_bytes(const struct group *g, int setting);
 
@@ -54,7 +59,7 @@ int group_prefill(struct group *g, struct group_share share, struct err *e);
 /* "mini_code[3]" */
 void group_name(const struct group *g, struct buf *out);
 
-/* Setting i's answer is complete: scored, and its cache freed. */
+/* Setting i's answer is complete: scored, and its cache freed; or it was refused. */
 struct letter *group_finish(struct group *g, int i, struct buf *warning);
 /* Setting i failed for this reason. */
 struct letter *group_fail(struct group *g, int i, const struct err *why);

@@ -92,6 +92,8 @@ static void put_times(struct store_result *r, const struct made_setting *c, stru
     r->decode_batch = 8;
     r->shared_tokens = 0;
     r->tail_tokens = 0;
+    r->replay_tokens = 0;
+    r->replay_seconds = 0;
 }
 
 /* Most answers of a setting are those of the full cache, words and score. */

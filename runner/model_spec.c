@@ -182,19 +182,25 @@ const char *model_chat_name(int chat)
     return chat_names[chat];
 }
 
+static const struct {
+    const char *before, *after;
+} wrappers[] = {
+    [CHAT_NONE] = {"", ""},
+    [CHAT_LLAMA2] = {"[INST]", "[/INST]"},
+    [CHAT_VICUNA] = {"A chat between a curious user and an artificial intelligence assistant. "
+                     "The assistant gives helpful, detailed, and polite answers to the user's "
+                     "questions. USER: ",
+                     " ASSISTANT:"},
+};
+
 void model_chat_wrap(int chat, struct text prompt, struct buf *out)
 {
-    static const struct {
-        const char *before, *after;
-    } wrappers[] = {
-        [CHAT_NONE] = {"", ""},
-        [CHAT_LLAMA2] = {"[INST]", "[/INST]"},
-        [CHAT_VICUNA] = {"A chat between a curious user and an artificial intelligence assistant. "
-                         "The assistant gives helpful, detailed, and polite answers to the user's "
-                         "questions. USER: ",
-                         " ASSISTANT:"},
-    };
     buf_str(out, wrappers[chat].before);
     buf_text(out, prompt);
     buf_str(out, wrappers[chat].after);
+}
+
+const char *model_chat_end(int chat)
+{
+    return chat == CHAT_NONE ? NULL : wrappers[chat].after;
 }

@@ -35,5 +35,7 @@ const char *model_chat_name(int chat);
 /* LongBench's build_chat: [INST]..[/INST] for Llama 2, the Vicuna v1.1 conversation for Vicuna and
  * LongChat. Appends. */
 void model_chat_wrap(int chat, struct text prompt, struct buf *out);
+/* What stands behind the prompt there; NULL: no wrapper. */
+const char *model_chat_end(int chat);
 
 #endif

@@ -66,6 +66,7 @@ static bool set_budgets(struct compression *x)
     const struct kv_method *m = method_of(x, KV_SCORE, &link);
     const struct kv_budget *b = m ? m->budget(x->c->chain->links[link].opt) : NULL;
     t->budget = t->n;
+    t->seen = m ? x->seen[link] : NULL;
     t->first_layer = b ? b->first_layer : 0;
     if (b && t->layer >= b->first_layer)
         t->budget = kv_budget_rows(b, t->n, t->shape.n_layers, row_bytes(x->c, t->layer));

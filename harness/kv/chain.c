@@ -18,7 +18,7 @@ const char *kv_hook_name(enum kv_hook h)
         [KV_APPEND] = "append",     [KV_OBSERVE] = "observe", [KV_SCORE] = "score",
         [KV_ALLOT] = "allot",       [KV_MERGE] = "merge",     [KV_ORDER] = "order",
         [KV_CODEC] = "codec",       [KV_SELECT] = "select",   [KV_EVICT] = "evict",
-        [KV_CHANNELS] = "channels",
+        [KV_CHANNELS] = "channels", [KV_REPLAY] = "replay",
     };
     assert(h < KV_HOOKS);
     return names[h];

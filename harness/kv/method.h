@@ -40,7 +40,8 @@
 enum kv_hook {
     KV_APPEND,
     KV_OBSERVE,
-    KV_SCORE, // score() after the prompt
+    KV_REPLAY, // observes a replay of the prompt, and not the prompt
+    KV_SCORE,  // score() after the prompt
     KV_ALLOT,
     KV_MERGE,
     KV_ORDER,
@@ -60,9 +61,10 @@ struct kv_contest {
     struct kv_shape shape;  // the model's
     int layer, first_layer; // layers before the first one keep all
     int n, n_slots;
-    float *scores; // [n_slots][n]
-    int *keep;     // [n_slots]: rows that stay, at first as the budget says; 0 to n
-    double budget; // what it says, of which keep is the whole number below
+    float *scores;    // [n_slots][n]
+    int *keep;        // [n_slots]: rows that stay, at first as the budget says; 0 to n
+    double budget;    // what it says, of which keep is the whole number below
+    const void *seen; // what the method that scores has observed, or NULL
 };
 
 /* The worth of row j when it stays before all that have less than KV_FORCED, the last ones first:
@@ -87,6 +89,18 @@ static inline int kv_contest_forced(const struct kv_contest *c, int slot)
 struct kv_kept {
     int n_prompt;
     const int *rows; // ascending; NULL: all of them
+};
+
+/* How a prompt is fed again, part after part. Of each part the model gets: the text that asks for
+ * it, and behind `later` the last tokens of the part before; the end of the request; the part's own
+ * tokens. They attend to all rows of the prompt and to those before them of the same part, at the
+ * positions that follow the prompt. */
+struct kv_replay_form {
+    int skip, chunk;   // tokens: the first ones are no part; of each part, the last one's fewer
+    const char *first; // asks for the first part, or NULL: its tokens alone are fed
+    const char *later; // and for the others
+    int lead;          // tokens of the part before
+    const char *end;   // where the prompt is in no chat wrapper, whose own end it is else
 };
 
 struct kv_method {
@@ -129,6 +143,13 @@ struct kv_method {
     void (*observe_rows)(void *seen, int head, int first_query, int n_queries, const float *probs,
                          int ld); // probs [n_queries][ld], row i has first_query + i + 1 columns
     void (*observe_free)(void *seen);
+
+    /* KV_REPLAY: what is to be fed. observe_new then makes one object of all layers, its
+     * observe_key is asked for layer 0, and observe_rows gets rows of queries from n_prompt on. It
+     * is told of each layer and part (rows from..to-1 are fed again) before these come. Where
+     * nobody replays (speed is measured) seen stays NULL. */
+    void (*replay)(const void *opt, struct kv_replay_form *out);
+    void (*replay_part)(void *seen, int layer, int from, int to);
 
     /* KV_SCORE: what decides how many rows stay; who keeps rows of its own (NULL: a layer); and
      * the worth of all rows of the layer to one slot, into out[rows->n]. rows are the model's. */

@@ -18,6 +18,7 @@ struct observer {
     const struct kv_method *method;
     int from; // the first query whose rows it needs
     void *seen;
+    bool borrowed; // of a replay, which outlives the layer
     struct observer *next;
 };
 
@@ -36,10 +37,13 @@ struct kv_prefill {
     struct kv_rows *scratch; // for each thread room for a setting's copy of the rows
     float **scores;          // [threads][QUERY_BLOCK][scores_ld(n_prompt)]
     /* Keys of the layer at work as panels (kernels.h), where products are computed by these. */
-    float *key_panels;        // [n_kv_heads][n_panels][head_dim][PANEL_WIDTH]
-    int n_panels, n_packed;   // keys that have come into panels
-    struct kv_prefix *prefix; // or NULL
-    int have, keep;           // tokens taken from it, and those that go into it
+    float *key_panels;                 // [n_kv_heads][n_panels][head_dim][PANEL_WIDTH]
+    int n_panels, n_packed;            // keys that have come into panels
+    struct kv_prefix *prefix;          // or NULL
+    int have, keep;                    // tokens taken from it, and those that go into it
+    struct kv_replay *watch;           // what comes is a replay; or NULL
+    int part_from, part_to;            // of these rows
+    const struct kv_replays *replayed; // or NULL
 };
 
 /* From one row of scores to the next: not as far as pages lie apart, which would share few sets of
@@ -68,6 +72,8 @@ static struct observer *find_observer(struct observer *list, const char *key)
 
 static void add_observer(struct kv_prefill *p, const struct kv_link *l)
 {
+    if (l->method->replay)
+        return;
     char *key = observe_key_dup(l, &p->shape, p->layer, p->n_prompt);
     if (!*key || find_observer(p->observers, key)) {
         free(key);
@@ -88,6 +94,19 @@ static void add_observers(struct kv_prefill *p, const struct kv_chain *c)
 {
     for (int i = 0; i < c->n; i++)
         add_observer(p, &c->links[i]);
+}
+
+/* A replay's object sees what comes behind the prompt. */
+static void add_watcher(struct kv_prefill *p)
+{
+    struct kv_replay *r = p->watch;
+    struct observer *o = xcalloc(1, sizeof *o);
+    o->method = r->method;
+    o->from = r->n_prompt;
+    o->seen = r->seen;
+    o->borrowed = true;
+    p->observers = o;
+    r->method->replay_part(r->seen, p->layer, p->part_from, p->part_to);
 }
 
 /* Does one need the rows of queries before `end`, or queries? */
@@ -112,7 +131,8 @@ static void free_observers(struct kv_prefill *p)
     while (p->observers) {
         struct observer *o = p->observers;
         p->observers = o->next;
-        o->method->observe_free(o->seen);
+        if (!o->borrowed)
+            o->method->observe_free(o->seen);
         free(o->key);
         free(o);
     }
@@ -130,7 +150,7 @@ static void open_append(struct kv_prefill *p, const struct kv_chain *c)
     p->records = mem_aligned(mem_size(p->record_size, (size_t)p->n_prompt));
 }
 
-static void replay(struct kv_prefill *p);
+static void take_shared(struct kv_prefill *p);
 
 static void begin_layer(struct kv_prefill *p, int layer)
 {
@@ -140,8 +160,10 @@ static void begin_layer(struct kv_prefill *p, int layer)
     p->append_part.layer = layer;
     for (int i = 0; i < p->n_caches && layer < p->shape.n_layers; i++)
         add_observers(p, kv_cache_chain(p->caches[i]));
+    if (p->watch && layer < p->shape.n_layers)
+        add_watcher(p);
     if (p->have && layer < p->shape.n_layers)
-        replay(p);
+        take_shared(p);
 }
 
 struct kv_prefill *kv_prefill_new(const struct kv_engine *engine, const struct kv_shape *shape,
@@ -383,14 +405,14 @@ static void observe_nothing(void *arg, int head, int worker)
 /* ---- what prompts share ---- */
 
 /* The tokens that the prefix has, in the layer that begins. */
-static void replay(struct kv_prefill *p)
+static void take_shared(struct kv_prefill *p)
 {
     const struct kv_prefix_layer *l = kv_prefix_layer(p->prefix, p->layer);
     struct job j = {p, 0, p->have, l->q, NULL};
     kv_rows_push(&p->rows, &p->shape, &l->rows, 0, p->have);
     if (p->record_size)
         memcpy(p->records, l->records, (size_t)p->have * p->record_size);
-    if (!p->observers)
+    if (!needs_queries(p) && !needs_rows(p, p->have))
         return;
     assert(l->q);
     pack_keys(p);
@@ -409,7 +431,7 @@ static void keep_rows(struct kv_prefill *p, const float *q, int first, int n)
 
 void kv_prefill_share(struct kv_prefill *p, struct kv_prefix *x, int have, int keep)
 {
-    assert(p->layer == 0 && p->rows.n == 0 && have < p->n_prompt && keep <= p->n_prompt);
+    assert(p->layer == 0 && p->rows.n == 0 && have <= p->n_prompt && keep <= p->n_prompt);
     p->prefix = x;
     p->have = have;
     p->keep = keep;
@@ -418,7 +440,34 @@ void kv_prefill_share(struct kv_prefill *p, struct kv_prefix *x, int have, int k
     kv_prefix_cut(x, have);
     kv_prefix_reserve(x, keep, p->record_size);
     if (have)
-        replay(p);
+        take_shared(p);
+}
+
+void kv_prefill_shared_all(struct kv_prefill *p)
+{
+    assert(p->have == p->n_prompt);
+    for (int layer = 0; layer < p->shape.n_layers; layer++)
+        kv_prefill_end_layer(p);
+}
+
+void kv_prefill_append_as(struct kv_prefill *p, const struct kv_chain *chain)
+{
+    assert(p->n_caches == 0 && !p->append && p->rows.n == 0);
+    open_append(p, chain);
+}
+
+void kv_prefill_watch(struct kv_prefill *p, struct kv_replay *r, int from, int to)
+{
+    assert(p->n_caches == 0 && !p->prefix && p->n_prompt > r->n_prompt);
+    p->watch = r;
+    p->part_from = from;
+    p->part_to = to;
+    add_watcher(p);
+}
+
+void kv_prefill_replayed(struct kv_prefill *p, const struct kv_replays *all)
+{
+    p->replayed = all;
 }
 
 int kv_prefill_shared(const struct kv_prefill *p)
@@ -474,6 +523,11 @@ bool kv_prefill_watched(const struct kv_prefill *p)
 
 const void *kv_prefill_seen(const struct kv_prefill *p, const struct kv_link *link)
 {
+    if (link->method->replay) {
+        const struct kv_replay *r =
+            p->replayed ? kv_replays_of_link(p->replayed, link, &p->shape) : NULL;
+        return r ? r->seen : NULL;
+    }
     char *key = observe_key_dup(link, &p->shape, p->layer, p->n_prompt);
     const struct observer *o = *key ? find_observer(p->observers, key) : NULL;
     free(key);

@@ -11,6 +11,7 @@
 
 #include "harness/kv/cache.h"
 #include "harness/kv/prefix.h"
+#include "harness/kv/replay.h"
 
 struct kv_prefill;
 
@@ -20,13 +21,24 @@ struct kv_prefill *kv_prefill_new(const struct kv_engine *engine, const struct k
                                   struct kv_cache *const *caches, int n_caches, int n_prompt);
 void kv_prefill_free(struct kv_prefill *p);
 
-/* Before the first token. The prompt begins with the first `have` tokens of x, fewer than it has:
- * their rows are taken from there, observers see them, and the model begins with the token after
- * them. x is cut to them, and gets what is computed of the tokens up to `keep`. Borrowed until the
- * last layer has ended; NULL with 0 and 0. */
+/* Before the first token. The prompt begins with the first `have` tokens of x: their rows are taken
+ * from there, observers see them, and the model begins with the token after them. x is cut to them,
+ * and gets what is computed of the tokens up to `keep`. Borrowed until the last layer has ended;
+ * NULL with 0 and 0. */
 void kv_prefill_share(struct kv_prefill *p, struct kv_prefix *x, int have, int keep);
 /* `have` of that. */
 int kv_prefill_shared(const struct kv_prefill *p);
+/* All tokens are shared: the caches take them, layer by layer. No model is needed. */
+void kv_prefill_shared_all(struct kv_prefill *p);
+
+/* Of a prefill without caches, before the first token: rows are rounded as this chain's append hook
+ * does it. */
+void kv_prefill_append_as(struct kv_prefill *p, const struct kv_chain *chain);
+/* Of such a one, before kv_prefill_share: what comes behind the shared tokens is part from..to-1 of
+ * the prompt, fed again for r. Borrowed, as what follows. */
+void kv_prefill_watch(struct kv_prefill *p, struct kv_replay *r, int from, int to);
+/* Before the first token: what methods of the caches have seen of the prompt's replays. */
+void kv_prefill_replayed(struct kv_prefill *p, const struct kv_replays *all);
 
 /* The attention of the next n tokens of the layer: rows k and v are rounded (append hook), kept,
  * and attended to by q, causally. q, out [n][n_heads][head_dim]; k, v [n][n_kv_heads][head_dim] */

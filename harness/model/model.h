@@ -71,15 +71,16 @@ uint64_t model_weight_bits_read(const struct model *m);
 /* Hashes of what decides the numbers: all weight files, in order. */
 int model_hash_weights(const struct model *m, char out[65], struct err *e);
 
-/* Reads n tokens into p (new, for n tokens), layer by layer; logits of the last one. What p shares
- * with an earlier prompt is not computed again. */
+/* Reads n tokens into p (new, for n tokens), layer by layer; logits of the last one (NULL: not
+ * wanted). What p shares with an earlier prompt, not all of them, is not computed again. */
 void model_prefill(struct model *m, const int32_t *ids, int n, struct kv_prefill *p, float *logits);
 /* Prompts share a multiple of so many tokens: then every number is what it would have been. 1 where
  * our kernels multiply, whose rows do not depend on each other; elsewhere chunks of the prompt stay
  * what they are. */
 int model_share_unit(const struct model *m);
 
-/* A cache of one setting that has read the prompt, with room for max_tokens in all. */
+/* A cache of one setting that has read the prompt, in no chat wrapper, with room for max_tokens in
+ * all. See reading.h. */
 struct kv_cache *model_read(struct model *m, const struct kv_chain *chain, const int32_t *ids,
                             int n, int max_tokens, float *logits);
 

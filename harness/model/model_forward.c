@@ -11,6 +11,7 @@
 #include "harness/base/clock.h"
 #include "harness/base/mem.h"
 #include "harness/model/model_int.h"
+#include "harness/model/reading.h"
 
 enum { ROWS_BLOCK = 16 }; // rows of one task of the row-wise loops
 
@@ -176,12 +177,14 @@ void model_prefill(struct model *m, const int32_t *ids, int n, struct kv_prefill
     assert(n > 0 && n <= m->config.max_positions);
     size_t hidden = (size_t)m->config.hidden;
     int first = kv_prefill_shared(p);
+    assert(first < n);
     float *x = mem_aligned(mem_size((size_t)(n - first), hidden * sizeof *x));
     m->x = x;
     embed(m, ids + first, n - first);
     for (int layer = 0; layer < m->config.n_layers; layer++)
         prefill_layer(m, p, layer, x, first, n);
-    head(m, 1, logits);
+    if (logits)
+        head(m, 1, logits);
     free(x);
 }
 
@@ -195,9 +198,8 @@ struct kv_cache *model_read(struct model *m, const struct kv_chain *chain, const
                             int n, int max_tokens, float *logits)
 {
     struct kv_cache *c = kv_cache_new(chain, &m->shape, &m->engine, max_tokens);
-    struct kv_prefill *p = kv_prefill_new(&m->engine, &m->shape, &c, 1, n);
-    model_prefill(m, ids, n, p, logits);
-    kv_prefill_free(p);
+    struct reading_replay replay;
+    reading_run(m, &(struct reading){.ids = ids, .n = n}, &c, 1, logits, &replay);
     return c;
 }
 

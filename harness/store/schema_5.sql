@@ -1,5 +1,5 @@
--- From version 4 to 5: what of a prompt goes through the compressed cache. As released it stays as it
--- is; see README.md.
+-- From version 4 to 5: what of a prompt goes through the compressed cache, and what a method had fed
+-- again. As released it stays as it is; see README.md.
 
 DROP VIEW result;
 DROP VIEW provenance;
@@ -10,6 +10,8 @@ DROP VIEW item;
 ALTER TABLE protocol ADD COLUMN compress_at TEXT;
 ALTER TABLE protocol ADD COLUMN decode_tail INTEGER;
 ALTER TABLE job ADD COLUMN tail_tokens INTEGER;
+ALTER TABLE job ADD COLUMN replay_tokens INTEGER;
+ALTER TABLE job ADD COLUMN replay_seconds REAL;
 
 -- Until now a cache was compressed after the whole prompt. Protocols without options are those of
 -- predictions made elsewhere and of published numbers.
@@ -19,13 +21,14 @@ INSERT INTO protocol_option
 SELECT DISTINCT protocol, 'decode_tail', '0' FROM protocol_option WHERE true ON CONFLICT DO NOTHING;
 UPDATE protocol SET compress_at = 'prompt', decode_tail = 0
  WHERE id IN (SELECT protocol FROM protocol_option);
-UPDATE job SET tail_tokens = 0 WHERE prompt_tokens IS NOT NULL AND prefill_seconds IS NOT NULL;
+UPDATE job SET tail_tokens = 0, replay_tokens = 0, replay_seconds = 0
+ WHERE prompt_tokens IS NOT NULL AND prefill_seconds IS NOT NULL;
 
 DROP INDEX job_cell;
 CREATE INDEX job_cell ON job (run, task, state, sample_index, prompt_tokens, new_tokens, kv_bytes,
                               kv_full_bytes, kv_read_bytes, kv_read_full_bytes, kv_basis,
                               prefill_seconds, decode_seconds, build, finished_at, decode_batch,
-                              shared_tokens, tail_tokens, stop);
+                              shared_tokens, tail_tokens, stop, replay_tokens, replay_seconds);
 
 
 -- ---- views: those of version 4 with the new columns ----
@@ -44,6 +47,7 @@ SELECT j.id AS job, j.run AS run, m.name AS model, t.name AS task, j.task AS tas
        j.kv_read_bytes AS kv_read_bytes, j.kv_read_full_bytes AS kv_read_full_bytes,
        j.prefill_seconds AS prefill_seconds, j.shared_tokens AS shared_tokens,
        j.tail_tokens AS tail_tokens,
+       j.replay_tokens AS replay_tokens, j.replay_seconds AS replay_seconds,
        j.decode_seconds AS decode_seconds, j.decode_batch AS decode_batch,
        j.finished_at AS finished_at, j.build AS build, a.answers AS answers,
        c.chain AS chain, c.key_bits AS key_bits, c.value_bits AS value_bits,
@@ -95,6 +99,7 @@ SELECT r.id AS run, m.name AS model, t.name AS task, t.category AS category, c.m
            AS prefill_tps,
        sum(j.new_tokens) / sum(iif(j.new_tokens IS NULL, NULL, j.decode_seconds)) AS decode_tps,
        avg(j.prompt_tokens) AS prompt_tokens, avg(j.new_tokens) AS new_tokens,
+       avg(j.replay_tokens) AS replay_tokens, avg(j.replay_seconds) AS replay_seconds,
        p.preset AS protocol, p.max_prompt_tokens AS max_prompt_tokens, t.data AS data,
        r.origin AS origin, count(DISTINCT j.build) AS builds, t.id AS task_id,
        p.id AS protocol_id, p.truncation AS truncation, p.chat AS chat, p.bos AS bos,
@@ -123,7 +128,7 @@ SELECT r.id, m.name, t.name, t.category, c.method, c.name, q.n, q.score, q.stder
        NULL, NULL, NULL, NULL, t.metric, NULL, c.chain, c.key_bits, c.value_bits, c.key_kept,
        c.value_kept, c.prune_keys, c.prune_values, c.token_budget, c.window, c.first_layer,
        c.ordering, c.weights, c.weight_bits, c.weight_group, NULL, NULL, NULL, NULL, NULL, NULL,
-       p.preset, p.max_prompt_tokens, t.data, r.origin, NULL, t.id, p.id, p.truncation, p.chat,
+       NULL, NULL, p.preset, p.max_prompt_tokens, t.data, r.origin, NULL, t.id, p.id, p.truncation, p.chat,
        p.bos, p.newline_stop, p.first_may_stop, p.max_new_tokens, p.prefill_path, p.compute, p.compress_at,
        p.decode_tail,
        t.language, t.data_hash, t.template_hash, q.source
@@ -216,6 +221,12 @@ INSERT INTO docs VALUES
 ('protocol', 'decode_tail', 'last tokens of a prompt that are read as decode steps, through the compressed cache'),
 ('job', 'tail_tokens', 'of the prompt, read as decode steps through the compressed cache'),
 ('item', 'tail_tokens', 'of the prompt, read as decode steps through the compressed cache'),
+('job', 'replay_tokens', 'fed to the model again behind the prompt, for what the method observes of that; 0: none'),
+('job', 'replay_seconds', 'that this took; no part of prefill_seconds; items of one prompt whose settings share it have all of it'),
+('item', 'replay_tokens', 'fed to the model again behind the prompt, for what the method observes of that; 0: none'),
+('item', 'replay_seconds', 'that this took; no part of prefill_seconds'),
+('result', 'replay_tokens', 'an item, the mean: fed to the model again behind the prompt'),
+('result', 'replay_seconds', 'an item, the mean: that this took; no part of prefill_tps'),
 ('item', 'compress_at', 'see protocol'),
 ('item', 'decode_tail', 'see protocol'),
 ('result', 'compress_at', 'see protocol'),

@@ -297,6 +297,8 @@ struct store_result {
     double prefill_seconds, decode_seconds;
     int shared_tokens;     // of the prompt, not read again
     int tail_tokens;       // of the prompt, read through the compressed cache
+    int replay_tokens;     // fed again after the prompt, as the method wanted
+    double replay_seconds; // that this took, no part of prefill_seconds
     double decode_batch;   // items of a step, the mean
     int64_t kv_bytes;      // of the cache at the end
     int64_t kv_full_bytes; // of an f16 full cache of the same tokens
@@ -314,6 +316,8 @@ struct store_result {
                            .decode_seconds = NAN,                                                  \
                            .shared_tokens = STORE_NONE,                                            \
                            .tail_tokens = STORE_NONE,                                              \
+                           .replay_tokens = STORE_NONE,                                            \
+                           .replay_seconds = NAN,                                                  \
                            .decode_batch = NAN,                                                    \
                            .kv_bytes = STORE_NONE,                                                 \
                            .kv_full_bytes = STORE_NONE,                                            \

@@ -12,7 +12,8 @@ static const char finish_sql[] =
     " error = ?7, prompt_tokens = ?8, prompt_tokens_before_cut = ?9, new_tokens = ?10, stop = ?11,"
     " new_ids = ?12, prefill_seconds = ?13, decode_seconds = ?14, kv_bytes = ?15,"
     " kv_full_bytes = ?16, kv_basis = ?17, kv_read_bytes = ?18, kv_read_full_bytes = ?19,"
-    " shared_tokens = ?20, decode_batch = ?21, tail_tokens = ?22"
+    " shared_tokens = ?20, decode_batch = ?21, tail_tokens = ?22,"
+    " replay_tokens = ?23, replay_seconds = ?24"
     " WHERE id = ?1 AND state = 'running' AND owner = ?2";
 
 static int put_result(struct store *s, int64_t job, int64_t build, const struct store_result *r,
@@ -44,6 +45,8 @@ static int put_result(struct store *s, int64_t job, int64_t build, const struct 
         val_int_or_null(r->shared_tokens),
         val_num(r->decode_batch),
         val_int_or_null(r->tail_tokens),
+        val_int_or_null(r->replay_tokens),
+        val_num(r->replay_seconds),
     };
     return db_run(s->db, finish_sql, v, sizeof v / sizeof *v, changes, e);
 }

@@ -22,9 +22,9 @@ static const char insert_sql[] =
     " new_tokens, stop, new_ids, prefill_seconds, decode_seconds, kv_bytes, kv_full_bytes, "
     "kv_basis,"
     " kv_read_bytes, kv_read_full_bytes, shared_tokens, decode_batch,"
-    " tail_tokens)"
+    " tail_tokens, replay_tokens, replay_seconds)"
     " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19,"
-    " ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28) ON CONFLICT (identity) DO NOTHING";
+    " ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30) ON CONFLICT (identity) DO NOTHING";
 
 static int insert_job(struct store *s, const char *identity, const char *now,
                       const struct store_item *i, int64_t *made, struct err *e)
@@ -60,6 +60,8 @@ static int insert_job(struct store *s, const char *identity, const char *now,
         val_int_or_null(r->shared_tokens),
         val_num(r->decode_batch),
         val_int_or_null(r->tail_tokens),
+        val_int_or_null(r->replay_tokens),
+        val_num(r->replay_seconds),
     };
     return db_run(s->db, insert_sql, v, sizeof v / sizeof *v, made, e);
 }

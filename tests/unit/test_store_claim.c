@@ -380,7 +380,8 @@ static void a_result_is_stored_whole_or_not(void **state)
     assert_int_equal(get(f.s, "SELECT count(*) FROM ledger"), 0); // of a failed job: none
     assert_int_equal(get(f.s, "SELECT count(*) FROM job WHERE finished_at IS NOT NULL AND"
                               " coalesce(new_tokens, prompt_tokens, prefill_seconds, kv_bytes,"
-                              " decode_seconds, decode_batch, shared_tokens) IS NULL"),
+                              "  decode_seconds, decode_batch, shared_tokens, replay_tokens,"
+                              " replay_seconds) IS NULL"),
                      1); // what is not known is NULL
     store_claim_free(&c);
     store_close(f.s);
