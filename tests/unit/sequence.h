@@ -71,22 +71,89 @@ static inline void sequence_release(struct sequence *s)
     free(s->q), free(s->k), free(s->v);
 }
 
-/* Tokens 0..n-1 into new caches. out [n_layers][n][n_heads * head_dim], or NULL. */
-static inline void sequence_prefill(const struct sequence *s, const struct kv_engine *engine,
-                                    struct kv_cache *const *caches, int n_caches, int n, float *out)
+/* Tokens 0..n-1 into p, layer by layer. out [n_layers][n][n_heads * head_dim], or NULL. */
+static inline void sequence_push(const struct sequence *s, struct kv_prefill *p, int n, float *out)
 {
     size_t rows = (size_t)n * row_width(&s->shape), outs = (size_t)n * out_width(&s->shape);
     float *k = xmalloc(rows * sizeof *k), *v = xmalloc(rows * sizeof *v);
     float *unseen = xmalloc(outs * sizeof *unseen);
-    struct kv_prefill *p = kv_prefill_new(engine, &s->shape, caches, n_caches, n);
     for (int layer = 0; layer < s->shape.n_layers; layer++) {
         memcpy(k, s->k, rows * sizeof *k);
         memcpy(v, s->v, rows * sizeof *v);
         kv_prefill_attend(p, s->q, k, v, n, out ? out + (size_t)layer * outs : unseen);
         kv_prefill_end_layer(p);
     }
-    kv_prefill_free(p);
     free(k), free(v), free(unseen);
+}
+
+/* What is fed of part i of n tokens in a replay: some words, where the method has any, and the
+ * part's own tokens; other rows in each layer. */
+static inline struct sequence sequence_fed(const struct kv_shape *shape,
+                                           const struct kv_replay_form *f, int n, int layer, int i)
+{
+    int own = kv_replay_from(f, n, i + 1) - kv_replay_from(f, n, i);
+    return sequence_new(*shape, own + (f->first ? 3 : 0), (uint64_t)(1000 + 50 * i + layer));
+}
+
+static inline void sequence_feed(const struct sequence *s, const struct kv_engine *engine,
+                                 struct kv_prefix *x, const struct kv_chain *class,
+                                 struct kv_replay *r, int i)
+{
+    struct sequence first = sequence_fed(&s->shape, &r->form, r->n_prompt, 0, i);
+    float *out = xmalloc((size_t)first.n * out_width(&s->shape) * sizeof *out);
+    struct kv_prefill *p = kv_prefill_new(engine, &s->shape, NULL, 0, r->n_prompt + first.n);
+    kv_prefill_append_as(p, class);
+    kv_prefill_watch(p, r, kv_replay_from(&r->form, r->n_prompt, i),
+                     kv_replay_from(&r->form, r->n_prompt, i + 1));
+    kv_prefill_share(p, x, r->n_prompt, r->n_prompt);
+    for (int layer = 0; layer < s->shape.n_layers; layer++) {
+        struct sequence f = sequence_fed(&s->shape, &r->form, r->n_prompt, layer, i);
+        kv_prefill_attend(p, f.q, f.k, f.v, f.n, out);
+        kv_prefill_end_layer(p);
+        sequence_release(&f);
+    }
+    kv_prefill_free(p);
+    free(out);
+    sequence_release(&first);
+}
+
+/* As harness/model/reading.c does it: all rows are kept, fed behind, and taken. */
+static inline void sequence_replay(const struct sequence *s, const struct kv_engine *engine,
+                                   struct kv_cache *const *caches, int n_caches, int n, float *out,
+                                   struct kv_replays *all)
+{
+    const struct kv_chain *class = kv_cache_chain(caches[0]);
+    struct kv_prefix *x = kv_prefix_new(&s->shape, true);
+    struct kv_prefill *p = kv_prefill_new(engine, &s->shape, NULL, 0, n);
+    kv_prefill_append_as(p, class);
+    kv_prefill_share(p, x, 0, n);
+    sequence_push(s, p, n, out);
+    kv_prefill_free(p);
+    for (int k = 0; k < all->n; k++)
+        for (int i = 0; i < kv_replay_parts(&all->list[k].form, n); i++)
+            sequence_feed(s, engine, x, class, &all->list[k], i);
+    p = kv_prefill_new(engine, &s->shape, caches, n_caches, n);
+    kv_prefill_replayed(p, all);
+    kv_prefill_share(p, x, n, n);
+    kv_prefill_shared_all(p);
+    kv_prefill_free(p);
+    kv_prefix_free(x);
+}
+
+/* Tokens 0..n-1 into new caches. */
+static inline void sequence_prefill(const struct sequence *s, const struct kv_engine *engine,
+                                    struct kv_cache *const *caches, int n_caches, int n, float *out)
+{
+    struct kv_replays all;
+    kv_replays_open(&all, caches, n_caches, &s->shape, n);
+    if (all.n) {
+        sequence_replay(s, engine, caches, n_caches, n, out, &all);
+    } else {
+        struct kv_prefill *p = kv_prefill_new(engine, &s->shape, caches, n_caches, n);
+        sequence_push(s, p, n, out);
+        kv_prefill_free(p);
+    }
+    kv_replays_release(&all);
 }
 
 /* A new cache that has read tokens 0..n-1; n = 0: an empty one. */
