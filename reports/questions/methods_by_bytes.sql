@@ -2,7 +2,7 @@
 -- paired standard error of its difference to the full cache (bytes held, % of the full cache's). A
 -- row for the settings whose names differ in the number at the end; of several in a column the one
 -- with most bytes. compress_at: the question was read before (prompt) or after it (context).
--- :compress_at = context
+-- :compress_at = prompt
 WITH mean AS MATERIALIZED (
     SELECT rtrim(c.setting, '0123456789. ') AS setting, avg(c.score) AS score,
            iif(count(c.stderr) < count(*), NULL, sqrt(sum(c.stderr * c.stderr)) / count(*)) AS stderr,
