@@ -195,7 +195,27 @@ demo: deps
 test: deps
 	+@$(INNER) all run-tests
 
-test-bins: $(B)/kvlab $(UNIT) $(B)/golden $(FUZZ) $(TOOLS)
+# With a method that tests alone have, from one file and one line: the program; and the contract of
+# methods, with few others.
+MORE := $(B)/more/kvlab $(B)/more/test_contract
+$(B)/more/all.def $(B)/more/few.def: harness/methods/methods.def Makefile
+	@mkdir -p $(@D)
+	$(Q){ grep -E '$(if $(findstring few,$@),\((full|f32|f16|kvo)\),.)' $<; echo 'METHOD(sinks)'; } > $@
+
+$(B)/more/%.o: harness/methods/methods.c $(B)/more/%.def $(B)/flags
+	@echo "  CC    $< ($*)"
+	@mkdir -p $(@D)/$*/harness/methods && cp $(B)/more/$*.def $(@D)/$*/harness/methods/methods.def
+	$(Q)$(CC) -I$(B)/more/$* $(CFLAGS_ALL) -c -o $@ $<
+
+$(B)/more/kvlab: $(B)/tests/more/sinks.o $(B)/more/all.o $(B)/runner/main.o $(LIB)
+	@echo "  LD    $@"
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS)
+
+$(B)/more/test_contract: $(B)/tests/unit/test_contract.o $(B)/tests/more/sinks.o $(B)/more/few.o $(LIB)
+	@echo "  LD    $@"
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ -lcmocka $(LIBS)
+
+test-bins: $(B)/kvlab $(MORE) $(UNIT) $(B)/golden $(FUZZ) $(TOOLS)
 
 run-tests: test-bins
 	@B=$(B) GOLDEN=$(GOLDEN) bash tests/run.sh $(ONLY)

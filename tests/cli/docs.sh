@@ -1,5 +1,5 @@
 #!/bin/bash
-# The documents are true: README's commands run, its method compiles, its experiment runs, configs/README.md
+# The documents are true: README's commands and experiments run, CONTRIBUTING's method is a registered one, configs/README.md
 # is what the program's tables say, every command and report is mentioned. Prints TAP.
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
@@ -14,18 +14,17 @@ is "configs/README.md is what make docs writes" "" "$(diff "$top/configs/README.
 bash "$top/tests/tools/database_readme.sh" "$top"/harness/store/schema*.sql >database.md
 is "reports/DATABASE.md is what make docs writes" "" "$(diff "$top/reports/DATABASE.md" database.md)"
 
-block() { # LANGUAGE [N]: the Nth block of README in it
-    awk -v start="\`\`\`$1" -v n="${2:-1}" '$0 == start && !--n {on = 1; next} /^```/ {if (on) exit} on' "$readme"
+block() { # LANGUAGE FILE [N]: its Nth block in it
+    awk -v start="\`\`\`$1" -v n="${3:-1}" '$0 == start && !--n {on = 1; next} /^```/ {if (on) exit} on' "$2"
 }
-block c >sinks.c
-is "README's method compiles" "" \
-    "$(gcc -std=c11 -Wall -Wextra -Werror -fsyntax-only -I"$top" sinks.c 2>&1)"
+is "CONTRIBUTING's method is the registered one" "" \
+    "$(block c "$top/CONTRIBUTING.md" | diff "$top/harness/methods/recent.c" -)"
 
 ln -s "$KVLAB" kvlab && ln -s "$top/configs" configs
-block json >mine.json
+block json "$readme" >mine.json
 ./kvlab run mine.json --limit 1 --set data.words=150 >out 2>err
 is "README's experiment runs" 0 $?
-block json 2 >sweep.json
+block json "$readme" 2 >sweep.json
 ./kvlab run sweep.json --limit 1 --set 'tasks=[{"name": "mini_report", "words": 150}]' >out 2>err
 is "README's sweep runs" 0 $?
 like "in 17 settings" "*settings*17 in 2 prefill classes*" "$(cat err)"
