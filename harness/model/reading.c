@@ -29,11 +29,11 @@ static void add_ids(const struct reading *r, int from, int to, struct tokens *ou
 static void add_request(const struct model *m, const struct reading *r,
                         const struct kv_replay_form *f, int from, struct tokens *out)
 {
-    int lead = from - f->skip < f->lead ? from - f->skip : f->lead;
+    int lead = f->chunk < f->lead ? f->chunk : f->lead;
     if (!f->first)
         return;
     add_text(m, from == f->skip ? f->first : f->later, out);
-    add_ids(r, from - lead, from, out);
+    add_ids(r, from == f->skip ? from : from - lead, from, out);
     add_text(m, r->end ? r->end : f->end, out);
 }
 
@@ -46,18 +46,38 @@ static void make_part(const struct model *m, const struct reading *r,
     add_ids(r, from, kv_replay_from(f, r->n, i + 1), out);
 }
 
+/* Tokens of the longest request: the first one's, or the second one's, where there is one. */
+static int longest_request(const struct model *m, const struct reading *r,
+                           const struct kv_replay_form *f)
+{
+    struct tokens ids;
+    size_t most = 0;
+    tokens_init(&ids);
+    for (int i = 0; i < kv_replay_parts(f, r->n) && i < 2; i++) {
+        tokens_reset(&ids);
+        add_request(m, r, f, kv_replay_from(f, r->n, i), &ids);
+        most = ids.n > most ? ids.n : most;
+    }
+    tokens_release(&ids);
+    return (int)most;
+}
+
 static int longest_part(const struct model *m, const struct reading *r,
                         const struct kv_replay_form *f)
 {
-    struct tokens part;
-    size_t most = 0;
-    tokens_init(&part);
-    for (int i = 0; i < kv_replay_parts(f, r->n) && i < 2; i++) { // the others are no longer
-        make_part(m, r, f, i, &part);
-        most = part.n > most ? part.n : most;
-    }
-    tokens_release(&part);
-    return (int)most;
+    int own = r->n - f->skip < f->chunk ? r->n - f->skip : f->chunk;
+    return own > 0 ? longest_request(m, r, f) + own : 0;
+}
+
+/* Shorter parts may be more of them, with a longer request. */
+static int fitting_chunk(const struct model *m, const struct reading *r, struct kv_replay_form f,
+                         int room)
+{
+    int own = r->n - f.skip;
+    f.chunk = f.chunk < own ? f.chunk : own;
+    for (int part; f.chunk > 0 && (part = longest_part(m, r, &f)) > room;)
+        f.chunk -= part - room;
+    return f.chunk;
 }
 
 int reading_check(const struct model *m, const struct reading *r, const struct kv_chain *chain,
@@ -71,7 +91,7 @@ int reading_check(const struct model *m, const struct reading *r, const struct k
     int part = longest_part(m, r, &f), all = model_get_config(m)->max_positions;
     if (part <= all - r->n)
         return 0;
-    int fed = r->n - f.skip < f.chunk ? r->n - f.skip : f.chunk, most = all - r->n - (part - fed);
+    int most = fitting_chunk(m, r, f, all - r->n);
     if (most < 1)
         return err_item(e,
                         "%s: a replay behind a prompt of %d tokens has no room in the model's %d "

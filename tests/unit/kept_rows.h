@@ -7,7 +7,7 @@
 
 #include "tests/unit/sequence.h"
 
-enum { KEPT_LAYERS = 4, KEPT_HEADS = 8, KEPT_ROWS = 512 };
+enum { KEPT_LAYERS = 8, KEPT_HEADS = 8, KEPT_ROWS = 512 };
 
 struct kept_rows {
     int n[KEPT_LAYERS][KEPT_HEADS]; // by the slot's first query head; -1: no slot begins there
