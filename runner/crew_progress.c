@@ -9,7 +9,7 @@
 /* Groups of the experiment: how many items each has, and how many of them are left. */
 static const char groups_sql[] =
     "SELECT r.model, r.protocol, j.task, j.sample_index, count(*),"
-    "   total(j.state IN ('ready', 'running'))"
+    "   total(j.state IN ('ready', 'running')), j.prefill_class"
     " FROM experiment_job x JOIN job j ON j.id = x.job JOIN run r ON r.id = j.run"
     " WHERE x.experiment = ?1"
     " GROUP BY r.model, r.protocol, j.task, j.sample_index, j.prefill_class";
@@ -20,6 +20,19 @@ static int find_task(const struct plan_variant *v, int n, int64_t id)
     while (t < n && v->task_ids[t] != id)
         t++;
     return t;
+}
+
+/* Of all settings of the class: which are left the group does not say. */
+static double replay_cost(const struct plan *p, const struct plan_variant *v, struct text class,
+                          int n_prompt)
+{
+    const struct kv_chain *chains[SETTINGS_MAX];
+    int n = 0;
+    for (int k = 0; k < p->x->n_settings; k++)
+        if (text_is(class, p->classes[k]))
+            chains[n++] = &p->x->settings[k].chain;
+    struct estimate_replay r = estimate_replay(v->model, chains, n, n_prompt);
+    return estimate_replay_cost(v->model, &r);
 }
 
 /* A group that is begun is paid for its prefill. */
@@ -36,11 +49,12 @@ static void add_group(struct crew_progress *c, const struct lengths *l, const st
     int tail = lengths_tail(l, variant, task, sample);
     int n = lengths_prompt(l, variant, task, sample) - tail;
     int new = lengths_answer(l, variant, task) + tail;
-    double all = estimate_group(v->model, n, new, items);
+    double replay = replay_cost(p, v, stmt_text(q, 6), n);
+    double all = estimate_group(v->model, n, new, items) + replay;
     c->items[variant] += items;
     c->items_done[variant] += items - left;
     c->cost += all;
-    c->cost_done += all - (left ? estimate_group(v->model, n, new, left) : 0);
+    c->cost_done += all - (left ? estimate_group(v->model, n, new, left) + replay : 0);
 }
 
 static int read_groups(struct crew_progress *c, struct store *s, struct err *e)

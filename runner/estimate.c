@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "harness/kv/replay.h"
+
 /* A step's operations take so many times as long as those of a prefill, whose rows share weights.
  */
 static const double step_factor = 2;
@@ -40,6 +42,43 @@ double estimate_decode(const struct model *m, int n_prompt, int max_new)
 double estimate_group(const struct model *m, int n_prompt, int max_new, int n_settings)
 {
     return estimate_prefill(m, n_prompt) + n_settings * estimate_decode(m, n_prompt, max_new);
+}
+
+/* Of a request, more or less: its words and the end of a wrapper. */
+enum { REQUEST_TOKENS = 30 };
+
+static void add_replay(struct estimate_replay *r, const struct kv_link *l, int n_prompt)
+{
+    struct kv_replay_form f;
+    l->method->replay(l->opt, &f);
+    int parts = kv_replay_parts(&f, n_prompt);
+    for (int i = 0; i < parts; i++) {
+        int own = kv_replay_from(&f, n_prompt, i + 1) - kv_replay_from(&f, n_prompt, i);
+        double fed = own + (f.first ? REQUEST_TOKENS : 0);
+        r->parts++;
+        r->tokens += fed;
+        r->attended += fed * (n_prompt + fed / 2);
+    }
+}
+
+struct estimate_replay estimate_replay(const struct model *m, const struct kv_chain *const *chains,
+                                       int n, int n_prompt)
+{
+    struct estimate_replay r = {0};
+    for (int i = 0; i < n; i++) {
+        int j = 0;
+        while (j < i && !kv_replay_same(chains[j], chains[i], model_shape(m), n_prompt))
+            j++;
+        if (j == i && kv_replay_link(chains[i]))
+            add_replay(&r, kv_replay_link(chains[i]), n_prompt);
+    }
+    return r;
+}
+
+double estimate_replay_cost(const struct model *m, const struct estimate_replay *r)
+{
+    struct estimate_token t = estimate_token(m);
+    return r->tokens * t.weights + r->attended * t.attend;
 }
 
 /* ---- lengths of prompts ---- */

@@ -20,6 +20,14 @@ double estimate_prefill(const struct model *m, int n_prompt);
 double estimate_decode(const struct model *m, int n_prompt, int max_new);
 double estimate_group(const struct model *m, int n_prompt, int max_new, int n_settings);
 
+/* What replays feed behind a prompt for these chains; those that are shared count once. */
+struct estimate_replay {
+    double parts, tokens, attended; // attended: by all tokens together
+};
+struct estimate_replay estimate_replay(const struct model *m, const struct kv_chain *const *chains,
+                                       int n, int n_prompt);
+double estimate_replay_cost(const struct model *m, const struct estimate_replay *r);
+
 /* How long prompts are, as each variant's model reads them. */
 struct lengths {
     const struct plan *plan;

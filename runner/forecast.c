@@ -18,6 +18,14 @@ static double expected_new(const struct forecast *f, int variant, int task)
     return a->items && a->tokens < most ? a->tokens : most;
 }
 
+static struct estimate_replay replay_of(const struct forecast *f, const struct left_group *g, int n)
+{
+    const struct kv_chain *chains[SETTINGS_MAX];
+    for (int i = 0; i < g->n; i++)
+        chains[i] = &f->plan->x->settings[g->settings[i]].chain;
+    return estimate_replay(f->plan->variants[g->variant].model, chains, g->n, n);
+}
+
 static void add_tokens(void *arg, const struct left_group *g)
 {
     struct forecast *f = arg;
@@ -28,6 +36,7 @@ static void add_tokens(void *arg, const struct left_group *g)
     t->prompts++;
     t->prefill += n;
     t->prefill_single += n * g->n;
+    t->replay += replay_of(f, g, (int)n).tokens;
     t->decode += g->n * (tail + expected_new(f, g->variant, g->task));
     t->decode_most += (double)g->n * (tail + lengths_answer(&f->lengths, g->variant, g->task));
 }
@@ -71,15 +80,18 @@ static void add_memory(void *arg, const struct left_group *g)
     const struct model *m = f->plan->variants[g->variant].model;
     int n = lengths_prompt(&f->lengths, g->variant, g->task, g->sample);
     int room = n + lengths_answer(&f->lengths, g->variant, g->task);
-    size_t caches = 0, largest = 0;
+    size_t caches = 0, largest = 0, replay = 0;
     if (is_covered(s, g, n, room))
         return;
     for (int i = 0; i < g->n && i < MODEL_BATCH_MAX; i++) {
-        size_t one = group_cache_need(m, &f->plan->x->settings[g->settings[i]], room);
+        const struct exp_setting *setting = &f->plan->x->settings[g->settings[i]];
+        size_t one = group_cache_need(m, setting, room);
+        size_t fed = reading_replay_bytes(m, &setting->chain, n);
         caches += one;
-        largest = one > largest ? one : largest;
+        largest = one + fed > largest ? one + fed : largest;
+        replay = fed > replay ? fed : replay;
     }
-    caches = group_need(m, s->threads, (size_t)n, caches);
+    caches = group_need(m, s->threads, (size_t)n, caches + replay);
     largest = group_need(m, s->threads, (size_t)n, largest);
     s->f->memory.group = caches > s->f->memory.group ? caches : s->f->memory.group;
     s->f->memory.single = largest > s->f->memory.single ? largest : s->f->memory.single;
@@ -229,7 +241,8 @@ static void add_seconds(void *arg, const struct left_group *g)
         r->source == RATE_STORED && !isnan(f->rates.overlap) ? f->rates.overlap : f->size.workers;
     if (r->source == RATE_NONE)
         f->seconds = NAN;
-    f->seconds += (rate_prefill(r, n, g->n) +
+    struct estimate_replay fed = replay_of(f, g, n);
+    f->seconds += (rate_prefill(r, n, g->n) + rate_replay(r, &fed) +
                    g->n * rate_decode(r, n, tail + expected_new(f, g->variant, g->task))) /
                   overlap;
 }

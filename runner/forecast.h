@@ -17,6 +17,7 @@
 struct forecast_tokens {
     int64_t items, prompts;         // prompts: that are read, one for all settings of a class
     double prefill, prefill_single; // single: if each setting read its own
+    double replay;                  // fed again behind the prompts
     double decode_most, decode;     // steps: all answers at their longest; as long as stored ones
     int64_t answers;                // stored items behind that; 0: none, decode is decode_most
 };

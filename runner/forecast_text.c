@@ -39,6 +39,11 @@ static void put_tokens(const struct forecast *f, struct buf *out)
                plural((double)t->prompts));
     put_count(t->prefill_single, out);
     buf_printf(out, " in %lld if each setting read its own)\n            ", (long long)t->items);
+    if (t->replay > 0) {
+        buf_str(out, "about ");
+        put_count(t->replay, out);
+        buf_str(out, " to feed again in replays of prompts\n            ");
+    }
     if (t->answers) {
         buf_str(out, "about ");
         put_count(t->decode, out);
@@ -166,6 +171,7 @@ static void put_tokens_json(const struct forecast_tokens *t, struct buf *out)
     buf_str(out, "\"tokens\":{");
     put_int("prefill", (int64_t)t->prefill, out);
     put_int("prefill_single", (int64_t)t->prefill_single, out);
+    put_int("replay", (int64_t)t->replay, out);
     put_int("decode", (int64_t)t->decode, out);
     put_int("decode_most", (int64_t)t->decode_most, out);
     put_int("stored_answers", t->answers, out);

@@ -6,13 +6,18 @@
 #include <string.h>
 
 #include "harness/base/mem.h"
-#include "runner/estimate.h"
 
 double rate_prefill(const struct rate *r, int n_prompt, int n_settings)
 {
     double n = n_prompt;
     return r->chunk * ceil(n / MODEL_BATCH_MAX) + n * (r->token + n_settings * r->keep) +
            n * n / 2 * r->attend;
+}
+
+double rate_replay(const struct rate *r, const struct estimate_replay *fed)
+{
+    double chunks = ceil(fed->parts > 0 ? fed->tokens / fed->parts / MODEL_BATCH_MAX : 0);
+    return fed->parts * chunks * r->chunk + fed->tokens * r->token + fed->attended * r->attend;
 }
 
 double rate_decode(const struct rate *r, int n_prompt, double n_new)
@@ -117,10 +122,11 @@ void rates_share(struct rates *r, const struct plan *p)
 /* A row for each prompt that was read. */
 static const char sums_sql[] =
     "SELECT prefill_class, total(items), total(seconds), total(n), total(n * n / 2.0),"
-    " total(n * items), total(decode), total(steps), total(attended) FROM"
+    " total(n * items), total(decode), total(steps), total(attended), total(replay) FROM"
     " (SELECT j.prefill_class AS prefill_class, count(*) AS items, j.prefill_seconds AS seconds,"
     "   j.prompt_tokens AS n, sum(j.decode_seconds) AS decode, sum(j.new_tokens - 1) AS steps,"
-    "   sum((j.new_tokens - 1) * (j.prompt_tokens + j.new_tokens / 2.0)) AS attended" OURS_SQL
+    "   sum((j.new_tokens - 1) * (j.prompt_tokens + j.new_tokens / 2.0)) AS attended,"
+    "   max(j.replay_seconds) AS replay" OURS_SQL
     "  GROUP BY r.protocol, j.task, j.sample_hash, j.prefill_class, j.prefill_seconds)"
     " GROUP BY prefill_class";
 
@@ -154,7 +160,7 @@ static int read_sums(struct rates *r, const struct plan *p, int variant, const s
     while ((rc = stmt_step(q, e)) == 1) {
         int class = class_of_hash(p, stmt_text(q, 0));
         struct rate_sums sums = sums_of_row(q);
-        *busy += sums.prefill_seconds + sums.decode_seconds;
+        *busy += sums.prefill_seconds + sums.decode_seconds + stmt_num(q, 9);
         if (class < 0)
             continue;
         rate_of_sums(rates_at(r, variant, class), &sums, p->variants[variant].model);

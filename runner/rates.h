@@ -9,6 +9,7 @@
 #ifndef KVLAB_RATES_H
 #define KVLAB_RATES_H
 
+#include "runner/estimate.h"
 #include "runner/plan_left.h"
 
 enum rate_source { RATE_NONE, RATE_STORED, RATE_MEASURED, RATE_OTHERS };
@@ -23,6 +24,7 @@ struct rate {
 };
 
 double rate_prefill(const struct rate *r, int n_prompt, int n_settings);
+double rate_replay(const struct rate *r, const struct estimate_replay *fed);
 /* n_new counts the first token, which takes no step. */
 double rate_decode(const struct rate *r, int n_prompt, double n_new);
 

@@ -113,6 +113,16 @@ static int most_steps(const struct group *g)
     return (int)g->prompt.ids.n - g->prompt.read + g->rules.max_new;
 }
 
+static double replay_cost(const struct group *g)
+{
+    const struct kv_chain **chains = xcalloc((size_t)g->claim.n, sizeof *chains);
+    for (int i = 0; i < g->claim.n; i++)
+        chains[i] = &g->settings[i]->chain;
+    struct estimate_replay r = estimate_replay(g->model, chains, g->claim.n, g->prompt.read);
+    free(chains);
+    return estimate_replay_cost(g->model, &r);
+}
+
 static int fail_group(struct worker *w, struct group *g, const struct err *why, struct err *e)
 {
     struct err shown = {why->class, ""};
@@ -122,7 +132,8 @@ static int fail_group(struct worker *w, struct group *g, const struct err *why, 
     snprintf(shown.msg, sizeof shown.msg, "%.100s: %.800s", name.s, why->msg);
     buf_release(&name);
     tell_text(w, NEWS_WARN, &shown);
-    w->news.cost += estimate_group(g->model, g->prompt.read, most_steps(g), g->claim.n);
+    w->news.cost +=
+        estimate_group(g->model, g->prompt.read, most_steps(g), g->claim.n) + replay_cost(g);
     for (int i = 0; i < g->claim.n; i++)
         send_result(w, g, group_fail(g, i, why));
     group_free(g);
@@ -238,7 +249,7 @@ static int join(struct worker *w, struct err *e)
     if (rc > 0 || read_prompt(w, g, &why))
         return fail_group(w, g, &why, e);
     want_logits(w, g->model);
-    w->news.cost += estimate_prefill(g->model, g->prompt.read);
+    w->news.cost += estimate_prefill(g->model, g->prompt.read) + replay_cost(g);
     add_group(w, g);
     tell_group(w, g, "");
     return retire(w, e); // answers of one token

@@ -19,6 +19,19 @@ static struct buf key_of(const struct kv_link *l, const struct kv_shape *shape, 
     return key;
 }
 
+bool kv_replay_same(const struct kv_chain *a, const struct kv_chain *b,
+                    const struct kv_shape *shape, int n_prompt)
+{
+    const struct kv_link *x = kv_replay_link(a), *y = kv_replay_link(b);
+    if (!x || !y)
+        return false;
+    struct buf one = key_of(x, shape, n_prompt), other = key_of(y, shape, n_prompt);
+    bool same = !strcmp(one.s, other.s);
+    buf_release(&one);
+    buf_release(&other);
+    return same;
+}
+
 static struct kv_replay *find(const struct kv_replays *all, const char *key)
 {
     for (int i = 0; i < all->n; i++)

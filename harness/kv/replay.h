@@ -38,6 +38,10 @@ const struct kv_replay *kv_replays_of_link(const struct kv_replays *all, const s
 /* The link of a chain that wants a replay, or NULL. */
 const struct kv_link *kv_replay_link(const struct kv_chain *chain);
 
+/* Do both chains want a replay, and the same? */
+bool kv_replay_same(const struct kv_chain *a, const struct kv_chain *b,
+                    const struct kv_shape *shape, int n_prompt);
+
 /* Parts of a prompt of n tokens, and where part i begins; part i + 1 begins where it ends. */
 int kv_replay_parts(const struct kv_replay_form *f, int n);
 int kv_replay_from(const struct kv_replay_form *f, int n, int i);
