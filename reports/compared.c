@@ -247,7 +247,8 @@ void compared_smallest_note(struct doc *d, const struct scores_table *t, const s
         pool_task(&task[k], t, c, k);
     difference_find(task, t->n_tasks, &found);
     free(task);
-    if (!isnan(found.points))
+    bool guessed = found.assumed && scores_in_nats(t); // what is assumed is of scores
+    if (!isnan(found.points) && !guessed)
         doc_note(
             d,
             "The smallest difference in the mean of tasks that so many items show, in 80 of 100 "

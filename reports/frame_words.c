@@ -224,9 +224,10 @@ void frame_put_notes(const struct frame *f, struct doc *d)
     const struct frame_table *t = &f->table[0];
     const struct comparison *c = f->y == FRAME_CATEGORY ? &t->category : &t->all;
     const int baseline = c->options.baseline, none = without_score(f), some = partial(f);
-    doc_note(d, "%s, 0 to 100. Intervals: %g %%, bootstrap over items (%d resamples, seed %llu).",
-             f->y_label, 100 * c->options.level, c->options.resamples,
-             (unsigned long long)c->options.seed);
+    doc_note(
+        d, "%s, %s. Intervals: %g %%, bootstrap over items (%d resamples, seed %llu).", f->y_label,
+        scores_in_nats(t->scores) ? "hundredths of a nat a token, the less the better" : "0 to 100",
+        100 * c->options.level, c->options.resamples, (unsigned long long)c->options.seed);
     if (baseline >= 0)
         doc_note(d,
                  "Differences are to %s under the same protocol, paired by item. A dagger: their "

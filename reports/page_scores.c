@@ -163,6 +163,7 @@ static bool is_best(const struct page *p, int table, int row, int task)
 {
     const struct scores_table *t = &p->scores.table[table];
     const double mine = cell_of(p, table, row, task)->score.mean;
+    const double sign = scores_in_nats(t) ? -1 : 1;
     bool any_worse = false;
     if (scores_row_is_reference(&t->row[row]) || isnan(mine))
         return false;
@@ -170,9 +171,9 @@ static bool is_best(const struct page *p, int table, int row, int task)
         const double x = cell_of(p, table, i, task)->score.mean;
         if (i == row || scores_row_is_reference(&t->row[i]) || isnan(x))
             continue;
-        if (x > mine)
+        if (sign * x > sign * mine)
             return false;
-        any_worse |= x < mine;
+        any_worse |= sign * x < sign * mine;
     }
     return any_worse;
 }
@@ -247,8 +248,12 @@ static void put_shows(struct page *p, int table)
 static void put_notes(struct page *p, int table)
 {
     const struct comparison_options *o = &p->comparison[table].options;
-    page_str(p, "<ul class=\"notes\">\n<li>Scores 0-100, the mean over the items; a score leads to "
-                "its items. ±: standard error, by the chance of items.</li>\n");
+    page_str(p, "<ul class=\"notes\">\n<li>");
+    page_str(p, scores_in_nats(&p->scores.table[table])
+                    ? "Hundredths of a nat a token, the less the better"
+                    : "Scores 0-100");
+    page_str(p, ", the mean over the items; a score leads to its items. ±: standard error, by the "
+                "chance of items.</li>\n");
     if (o->baseline >= 0) {
         page_str(p, "<li>† and shade (orange lower, blue higher): the ");
         page_printf(p, "%g %% interval of the difference to ‘", 100 * o->level);

@@ -75,13 +75,13 @@ static void add_columns(struct grid *g, const struct shown *s)
 /* The best of the compressed settings, when there are several to choose from. */
 static double best_of(const struct shown *s, int column)
 {
-    double best = -1;
+    double best = NAN, sign = scores_in_nats(s->scores) ? -1 : 1;
     int n = 0;
     for (int i = 0; i < s->t->n_rows; i++) {
         double x = compared_at(s->c, i, column)->score.mean;
         if (table_row_is_reference(&s->t->row[i]) || isnan(x))
             continue;
-        best = x > best ? x : best;
+        best = isnan(best) || sign * x > sign * best ? x : best;
         n++;
     }
     return n > 1 ? best : INFINITY;

@@ -112,6 +112,12 @@ void scores_release(struct scores *s)
     *s = (struct scores){0};
 }
 
+bool scores_in_nats(const struct scores_table *t)
+{
+    const char *metric = t->n_tasks ? t->task[0].metric : "";
+    return metric && (!strcmp(metric, "nll") || !strcmp(metric, "kl"));
+}
+
 bool scores_row_is_reference(const struct scores_row *r)
 {
     return !strcmp(r->method, "full") && !*r->weights;

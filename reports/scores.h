@@ -103,6 +103,8 @@ int scores_load(struct scores *s, struct store *store, const struct scores_reque
                 struct err *e);
 void scores_release(struct scores *s);
 
+/* Metrics nll and kl, of all its tasks: hundredths of a nat a token, the less the better. */
+bool scores_in_nats(const struct scores_table *t);
 /* Nothing is compressed: neither the cache nor the weights. */
 bool scores_row_is_reference(const struct scores_row *r);
 /* Of the prompt, read as decode steps; 0 where it is not known. */

@@ -51,8 +51,8 @@ static void add(struct table_data *d, struct json *const *protocols, const char 
 /* A protocol's name says it (scores.h), or another column does. */
 static bool is_said(const struct table_data *d, const char *name)
 {
-    bool said =
-        !strcmp(name, "preset") || !strcmp(name, "compress_at") || !strcmp(name, "decode_tail");
+    bool said = !strcmp(name, "preset") || !strcmp(name, "compress_at") ||
+                !strcmp(name, "decode_tail") || !strcmp(name, "metric");
     for (int i = 0; i < d->n_differing; i++)
         said |= !strcmp(name, d->differing[i]);
     return said;

@@ -80,9 +80,20 @@ static bool has_categories(const struct table_data *d)
     return any;
 }
 
+static bool has_nats(const struct table_data *d, bool nats)
+{
+    bool any = false;
+    for (int i = 0; i < d->scores.n_tables; i++)
+        any |= scores_in_nats(&d->scores.table[i]) == nats;
+    return any;
+}
+
 void table_note_meanings(const struct table_data *d, struct doc *doc)
 {
-    doc_note(doc, "Scores 0-100, the mean over the items.%s%s",
+    if (has_nats(d, true))
+        doc_note(doc, "Metrics nll and kl: hundredths of a nat a token, the less the better.");
+    doc_note(doc, "%s the mean over the items.%s%s",
+             has_nats(d, false) ? "Scores 0-100," : "Scores are",
              has_stderr(d) ? " ±: standard error of the average, by the chance of items; it is not "
                              "that of a difference between rows, which share items."
                            : "",

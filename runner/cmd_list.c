@@ -12,6 +12,7 @@
 #include "reports/report.h"
 #include "runner/command.h"
 #include "runner/model_spec.h"
+#include "runner/teacher.h"
 
 static int list(int argc, char **argv);
 
@@ -46,6 +47,8 @@ static void list_metrics(void)
 {
     for (const struct metric *const *m = metric_all; *m; m++)
         printf("%-22s %d  %s\n", (*m)->name, (*m)->version, (*m)->summary);
+    for (const struct judge_row *j = judge_table + 1; j->name; j++)
+        printf("%-22s %d  %s\n", j->name, j->version, j->summary);
 }
 
 static void list_methods(void)

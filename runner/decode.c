@@ -8,11 +8,13 @@ void decoded_init(struct decoded *d)
 {
     *d = (struct decoded){0};
     tokens_init(&d->ids);
+    tokens_init(&d->said);
 }
 
 void decoded_release(struct decoded *d)
 {
     tokens_release(&d->ids);
+    tokens_release(&d->said);
 }
 
 static bool is_stop(const struct stop_rules *r, int32_t id)
@@ -37,9 +39,25 @@ static const char *ended(const struct model *m, const struct stop_rules *r,
     return NULL;
 }
 
+static void take_taught(struct sequence *s, const struct model *m, const float *logits)
+{
+    const struct teacher *t = s->teacher;
+    int at = (int)s->out.ids.n;
+    tokens_add(&s->out.said, model_argmax(logits, model_get_config(m)->vocab, NULL, 0));
+    tokens_add(&s->out.ids, t->ids.v[at]);
+    if (at >= t->first)
+        s->out.taught += teacher_value(t, at, logits);
+    if (s->out.ids.n == t->ids.n)
+        s->out.stop = "taught";
+}
+
 static void take_token(struct sequence *s, const struct model *m, const float *logits)
 {
     const struct stop_rules *r = s->rules;
+    if (s->teacher) {
+        take_taught(s, m, logits);
+        return;
+    }
     int n_banned = s->out.ids.n < (size_t)r->min_new ? r->n_ids : 0;
     tokens_add(&s->out.ids, model_argmax(logits, model_get_config(m)->vocab, r->ids, n_banned));
     s->out.stop = ended(m, r, &s->out.ids, s->cache);
@@ -48,6 +66,7 @@ static void take_token(struct sequence *s, const struct model *m, const float *l
 void decode_begin(struct sequence *s, const struct model *m, const float *prompt_logits)
 {
     tokens_reset(&s->out.ids);
+    tokens_reset(&s->out.said);
     if (s->n_tail == 0)
         take_token(s, m, prompt_logits);
 }

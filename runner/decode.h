@@ -1,11 +1,12 @@
 /*
  * Greedy decoding with a task's stop rules: any number of sequences, each with a cache of its own,
- * take a step together. What a sequence says does not depend on the others.
+ * take a step together. What a sequence says does not depend on the others. With a teacher a
+ * sequence takes his tokens, and what it would have said is compared.
  */
 #ifndef KVLAB_DECODE_H
 #define KVLAB_DECODE_H
 
-#include "harness/model/model.h"
+#include "runner/teacher.h"
 
 enum { STOP_IDS_MAX = MODEL_EOS_MAX + 1 };
 
@@ -19,19 +20,22 @@ struct stop_rules {
 
 struct decoded {
     struct tokens ids; // the stop id, where there was one, is the last
-    const char *stop;  // "eos" (any stop id), "length", "positions"; NULL: goes on
+    const char *stop;  // "eos" (any stop id), "length", "positions", "taught"; NULL: goes on
     double seconds;    // its share of the steps' time: all tokens but the first
     int64_t company;   // sequences of its steps, summed, itself included
     int steps;
     double tail_seconds;  // of the prompt's last tokens, where they went through the cache
     uint64_t weight_bits; // of the model's weights, as its steps read them alone
+    struct tokens said;   // with a teacher: the likeliest at each of his tokens
+    double taught;        // the sum of his metric over the tokens that count
 };
 
-/* One answer in the making. cache, rules and tail are borrowed. */
+/* One answer in the making. cache, rules, teacher and tail are borrowed. */
 struct sequence {
     struct kv_cache *cache;
     const struct stop_rules *rules;
-    const int32_t *tail; // tokens of the prompt that the cache has not read yet
+    const struct teacher *teacher; // NULL: greedy
+    const int32_t *tail;           // tokens of the prompt that the cache has not read yet
     int n_tail;
     struct decoded out;
 };

@@ -67,11 +67,28 @@ void group_free(struct group *g)
     free(g->refused);
     free(g->settings);
     tokens_release(&g->prompt.ids);
+    teacher_release(&g->teacher);
     store_claim_free(&g->claim);
     free(g);
 }
 
 /* ---- its prompt ---- */
+
+/* What is read in place of an answer of the model's own. */
+static int find_teacher(struct group *g, struct text filled, struct err *e)
+{
+    int judge = g->variant->variant->protocol.judge;
+    if (judge == JUDGE_TASK)
+        return 0;
+    struct text answer = g->sample->n_answers ? g->sample->answers[0] : text_of("");
+    struct taught_prompt prompt = {.ends_line = !g->prompt.wrapped && filled.n &&
+                                                filled.s[filled.n - 1] == '\n',
+                                   .full = (size_t)g->prompt.read == g->prompt.ids.n};
+    if (teacher_open(&g->teacher, judge, g->model, answer, g->rules.max_new, prompt, e))
+        return -1;
+    g->rules.max_new = (int)g->teacher.ids.n;
+    return 0;
+}
 
 int group_prompt(struct group *g, struct err *e)
 {
@@ -84,14 +101,19 @@ int group_prompt(struct group *g, struct err *e)
         rc = protocol_prompt(protocol, g->variant->spec, task, model_get_tokenizer(g->model),
                              text_buf(&filled), task_prompt_tail(&g->task->prompt, g->sample),
                              &g->prompt, e);
-    buf_release(&filled);
     if (!rc)
         rc = protocol_stop_rules(protocol, task, g->model, g->task->prompt.max_new_tokens,
                                  &g->rules, e);
+    if (!rc)
+        rc = find_teacher(g, text_buf(&filled), e);
+    buf_release(&filled);
     int most = model_get_config(g->model)->max_positions;
     if (!rc && g->prompt.ids.n >= (size_t)most)
         rc =
             err_item(e, "prompt has %zu tokens, the model has %d positions", g->prompt.ids.n, most);
+    if (!rc && g->prompt.ids.n + g->teacher.ids.n > (size_t)most)
+        rc = err_item(e, "prompt and answer have %zu tokens, the model has %d positions",
+                      g->prompt.ids.n + g->teacher.ids.n, most);
     return rc;
 }
 
@@ -132,7 +154,7 @@ static size_t replay_bytes(const struct group *g, int n)
 
 size_t group_bytes(const struct group *g, int n)
 {
-    size_t caches = replay_bytes(g, n);
+    size_t caches = replay_bytes(g, n) + teacher_bytes(&g->teacher, g->model, (int)g->prompt.ids.n);
     for (int i = 0; i < n; i++)
         caches += group_cache_bytes(g, i);
     return group_need(g->model, pool_threads(model_engine(g->model)->pool), g->prompt.ids.n,
@@ -160,6 +182,7 @@ static void open_sequences(struct group *g, const struct reading *r)
         const struct kv_chain *chain = &g->settings[i]->chain;
         struct sequence *s = &g->sequences[i];
         *s = (struct sequence){.rules = &g->rules,
+                               .teacher = g->teacher.ids.n ? &g->teacher : NULL,
                                .tail = g->prompt.ids.v + g->prompt.read,
                                .n_tail = (int)g->prompt.ids.n - g->prompt.read};
         s->cache = kv_cache_new(chain, model_shape(g->model), model_engine(g->model), room_of(g));
@@ -194,6 +217,7 @@ int group_prefill(struct group *g, struct group_share share, struct err *e)
     struct reading r = reading_of(g, share);
     if (model_use_weights(m, g->weights, e))
         return -1;
+    teacher_read(&g->teacher, m, g->prompt.ids.v, g->prompt.read, (int)g->prompt.ids.n);
     double start = clock_seconds();
     int *place = xcalloc((size_t)g->claim.n, sizeof *place);
     float *logits = xmalloc((size_t)model_get_config(m)->vocab * sizeof *logits);
@@ -275,7 +299,7 @@ static void put_score(struct letter *l, const struct group *g, struct buf *warni
     const struct metric *m = g->task->metric;
     const struct sample *s = g->sample;
     struct err why;
-    if (!m)
+    if (g->teacher.ids.n || !m)
         return;
     l->score = (struct store_score){m->name, m->version, 0};
     l->scored = !metric_item(m, l->result.prediction, g->task->task->task->first_line, s->answers,
@@ -284,6 +308,16 @@ static void put_score(struct letter *l, const struct group *g, struct buf *warni
         return;
     group_name(g, warning);
     buf_printf(warning, ": no score: %s", why.msg);
+}
+
+static void put_taught(struct letter *l, const struct group *g, const struct decoded *d)
+{
+    const struct judge_row *j = &judge_table[g->teacher.judge];
+    int n = (int)g->teacher.ids.n - g->teacher.first;
+    if (!g->teacher.ids.n)
+        return;
+    l->score = (struct store_score){j->name, j->version, d->taught / n};
+    l->scored = true;
 }
 
 static void close_sequence(struct group *g, int i)
@@ -309,18 +343,19 @@ struct letter *group_finish(struct group *g, int i, struct buf *warning)
         return refuse(g, i, warning);
     struct letter *l = letter_new(g->claim.jobs[i].job, g->variant->build_id);
     struct sequence *s = &g->sequences[i];
+    const struct tokens *said = s->teacher ? &s->out.said : &s->out.ids;
     struct err why;
     put_prompt(l, g);
     put_decoded(l, g, i);
     put_ledger(l, g, s);
-    if (tokenizer_decode(model_get_tokenizer(g->model), s->out.ids.v, s->out.ids.n, &l->text,
-                         &why)) {
+    if (tokenizer_decode(model_get_tokenizer(g->model), said->v, said->n, &l->text, &why)) {
         buf_reset(&l->text);
         buf_str(&l->text, why.msg);
         l->result.error = l->text.s;
     } else {
         l->result.prediction = text_buf(&l->text);
         put_score(l, g, warning);
+        put_taught(l, g, &s->out);
     }
     close_sequence(g, i);
     return l;

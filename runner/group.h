@@ -19,6 +19,7 @@ struct group {
     const struct exp_setting **settings; // [claim.n], of the claim's jobs, in order; owned
     struct prompt prompt;
     struct stop_rules rules;
+    struct teacher teacher;          // where the protocol's metric wants one
     struct sequence *sequences;      // [claim.n], once it has been read
     int going;                       // sequences that are not finished
     struct reading_replay *replayed; // [claim.n]: what each setting's method wanted of that; owned

@@ -18,6 +18,7 @@ void identity_of_task(struct task_identity *id, const struct protocol *p, const 
 {
     struct buf b;
     const struct task *k = t->task;
+    id->metric = p->judge == JUDGE_TASK ? k->metric : judge_names[p->judge];
     id->max_new = p->max_new_tokens ? p->max_new_tokens : prompt->max_new_tokens;
     if (k->source == SOURCE_MINI)
         snprintf(id->data, sizeof id->data, "generated: words %d, seed %d", t->words, t->seed);
@@ -27,7 +28,7 @@ void identity_of_task(struct task_identity *id, const struct protocol *p, const 
     buf_printf(&b,
                "task %s\ndata %s\ntemplate %s\nmetric %s\nno_chat %d\nfirst_line %d\n"
                "newline_stop %d\nmax_new %d\n",
-               t->name, samples->hash, prompt->hash, k->metric, k->no_chat, k->first_line,
+               t->name, samples->hash, prompt->hash, id->metric, k->no_chat, k->first_line,
                k->newline_stop, id->max_new);
     hash_buf(&b, id->hash);
 }

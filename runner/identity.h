@@ -12,6 +12,7 @@ struct task_identity {
     char hash[SHA256_HEX];
     char data[OPT_STR_MAX * 2]; // for people
     int max_new;
+    const char *metric; // the task's, unless the protocol has another
 };
 
 /* Data, template, rules and metric's name; not how many samples were asked for. */

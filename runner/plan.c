@@ -42,13 +42,16 @@ static int put_task(const struct plan *p, struct store *s, struct plan_variant *
     struct task_identity id;
     identity_of_task(&id, &v->variant->protocol, t->task, &t->samples, &t->prompt);
     const struct task *k = t->task->task;
+    int judge = v->variant->protocol.judge, version = t->metric ? t->metric->version : STORE_NONE;
+    if (judge != JUDGE_TASK)
+        version = judge_table[judge].version;
     struct store_task row = {
         .identity = id.hash,
         .name = t->task->name,
         .source = k->source == SOURCE_MINI ? "mini" : "longbench",
         .category = category_name(k->category),
-        .metric = k->metric,
-        .metric_version = t->metric ? t->metric->version : STORE_NONE,
+        .metric = id.metric,
+        .metric_version = version,
         .language = k->language,
         .data_hash = t->samples.hash,
         .data = id.data,

@@ -42,6 +42,10 @@ const struct opt protocol_options[] = {
              "question, which then goes through the compressed cache token by token"},
     {.name = "decode_tail", .type = OPT_INT, .offset = AT(decode_tail), .min = 0, .max = 1e6,
      .help = "last tokens of the prompt that go through the compressed cache, as new tokens do"},
+    {.name = "metric", .type = OPT_CHOICE, .offset = AT(judge), .choices = judge_names,
+     .help = "task: answers are generated and scored by the task's metric; nll, kl, agree: the "
+             "reference answer is read instead, token by token, and what was expected of each is "
+             "compared (kvlab list metrics)"},
     {0}};
 /* clang-format on */
 
@@ -81,7 +85,8 @@ static bool came_later(const struct protocol *p, const struct opt *o)
 {
     return (o->offset == AT(compute) && p->compute == COMPUTE_F32) ||
            (o->offset == AT(compress_at) && p->compress_at == AT_PROMPT) ||
-           (o->offset == AT(decode_tail) && p->decode_tail == 0);
+           (o->offset == AT(decode_tail) && p->decode_tail == 0) ||
+           (o->offset == AT(judge) && p->judge == JUDGE_TASK);
 }
 
 void protocol_put_options(const struct protocol *p, struct buf *out)

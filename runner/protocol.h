@@ -37,6 +37,7 @@ struct protocol {
     int compute;        // enum compute (gemm.h)
     int compress_at;    // enum compress_at
     int decode_tail;    // tokens
+    int judge;          // enum judge
 };
 
 extern const struct opt protocol_options[];

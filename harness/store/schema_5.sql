@@ -19,6 +19,8 @@ INSERT INTO protocol_option
 SELECT DISTINCT protocol, 'compress_at', 'prompt' FROM protocol_option WHERE true ON CONFLICT DO NOTHING;
 INSERT INTO protocol_option
 SELECT DISTINCT protocol, 'decode_tail', '0' FROM protocol_option WHERE true ON CONFLICT DO NOTHING;
+INSERT INTO protocol_option
+SELECT DISTINCT protocol, 'metric', 'task' FROM protocol_option WHERE true ON CONFLICT DO NOTHING;
 UPDATE protocol SET compress_at = 'prompt', decode_tail = 0
  WHERE id IN (SELECT protocol FROM protocol_option);
 UPDATE job SET tail_tokens = 0, replay_tokens = 0, replay_seconds = 0

@@ -10,10 +10,10 @@ WITH mean AS MATERIALIZED (
       FROM comparison c
       JOIN protocol p ON p.id = c.protocol_id
      WHERE p.compress_at = :compress_at
-     GROUP BY c.run),
+     GROUP BY c.run HAVING count(c.score) > 0),
 cell AS MATERIALIZED (
     SELECT setting, score, max(kv),
-           CASE WHEN kv > 0.62 THEN 1 WHEN kv > 0.37 THEN 2 WHEN kv > 0.21 THEN 4 ELSE 8 END AS part,
+           CASE WHEN kv > 0.62 THEN 1 WHEN kv > 0.37 THEN 2 WHEN kv > 0.22 THEN 4 ELSE 8 END AS part,
            printf('%.1f%s (%.0f%s)', score, iif(stderr IS NULL, '', printf(' ±%.1f', stderr)), 100 * kv,
                   iif(kv > 0.62, printf(', reads %.0f', 100 * kv_read), '')) AS shown
       FROM mean

@@ -1,0 +1,63 @@
+#!/bin/bash
+# Metrics without generation: nll, kl and agree of the reference answers. Prints TAP.
+set -u
+here=$(dirname "$0")
+# shellcheck source=tests/cli/lib.sh
+source "$here/lib.sh"
+KVLAB=${KVLAB:-./kvlab}
+
+config() { # METRIC [SETTINGS]
+    cat <<C
+{"name": "diag", "model": "mini", "samples": 4, "data": {"seed": 5, "words": 200},
+ "tasks": ["mini_report", "mini_code"], "protocol": {"preset": "longbench", "metric": $1},
+ "settings": [{"name": "full", "chain": ["full"]}, {"name": "recent", "chain": [{"recent": {"kept": 0.25}}]},
+              {"name": "rtn {key_bits}", "chain": ["rtn"], "zip": {"key_bits": [8, 4, 1], "value_bits": [8, 4, 1]}},
+              {"name": "kvo", "chain": ["kvo"]}]}
+C
+}
+ask() { "$KVLAB" query --db a.db --format csv "$1" | tail -n +2; }
+
+config '["task", "nll", "kl", "agree"]' >c.json
+"$KVLAB" run c.json --db a.db >out 2>err
+is "a run under four metrics" 0 $?
+is "each is a protocol of its own" 4 "$(ask 'SELECT count(*) FROM protocol')"
+for metric in nll kl agree; do
+    like "$metric stands in a caption" "*protocol longbench, metric $metric,*" "$(cat out)"
+done
+like "and what the numbers are" "*Metrics nll and kl: hundredths of a nat a token, the less the better.*" "$(cat out)"
+is "the full cache agrees with itself" "0,100" "$(ask "SELECT
+    (SELECT avg(score) FROM item WHERE setting = 'full' AND metric = 'kl'),
+    (SELECT avg(score) FROM item WHERE setting = 'full' AND metric = 'agree')")"
+is "it expects its answers" 1 "$(ask "SELECT avg(score) < 5 FROM item WHERE setting = 'full' AND metric = 'nll'")"
+mean_kl() { ask "SELECT avg(score) FROM item WHERE setting = '$1' AND metric = 'kl'"; }
+is "fewer bits diverge more, and rounding on arrival does" "1 1" "$(awk -v a="$(mean_kl 'rtn 8')" -v b="$(mean_kl 'rtn 4')" \
+    -v c="$(mean_kl 'rtn 1')" -v d="$(mean_kl kvo)" 'BEGIN { print (0 < a && a < b && b < c) " " (d > 0) }')"
+is "what is lost costs" 1 "$(ask "SELECT avg(score) > 10 FROM item WHERE setting = 'recent' AND metric = 'nll'")"
+is "the answers are as long as the references" taught "$(ask "SELECT group_concat(DISTINCT stop) FROM item WHERE metric = 'kl'")"
+is "scored as the table says" 1 "$(ask "SELECT count(DISTINCT metric_version) FROM item WHERE metric = 'kl'")"
+
+# Stopped and gone on with: the same numbers.
+config '"kl"' >one.json
+"$KVLAB" run one.json --db c.db --limit 1 >out 2>err
+"$KVLAB" run one.json --db c.db >out 2>err
+is "a run that goes on" 0 $?
+is "has the same numbers" "$(ask "SELECT setting, task, sample_index, score FROM item WHERE metric = 'kl' ORDER BY 1, 2, 3")" \
+    "$("$KVLAB" query --db c.db --format csv "SELECT setting, task, sample_index, score FROM item ORDER BY 1, 2, 3" | tail -n +2)"
+like "of lower numbers the lowest is the best" "*rtn 8*|*\*\*0.0\*\**" "$("$KVLAB" report table --db c.db --format markdown | grep 'rtn 8')"
+
+sed 's/"samples": 4/"samples": 2/; s/"preset"/"max_new_tokens": 1, "preset"/' one.json >short.json
+"$KVLAB" run short.json --db d.db >out 2>err
+is "answers of one token fail" 1 $?
+like "and say what would show them" "*compress_at context*" "$(
+    "$KVLAB" query --db d.db --format csv "SELECT DISTINCT error FROM item")"
+sed 's/"preset"/"compress_at": "context", "preset"/' short.json >late.json
+"$KVLAB" run late.json --db d.db >out 2>err
+is "which it does" 0 $?
+
+config '"klx"' >bad.json
+"$KVLAB" run bad.json --db e.db >out 2>err
+is "an unknown metric is refused" 2 $?
+like "with those there are" "*metric*klx*nll*" "$(cat err)"
+like "kvlab list metrics has them" "*nll*nats*kl*full cache*agree*" "$("$KVLAB" list metrics)"
+
+done_testing
