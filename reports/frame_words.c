@@ -83,6 +83,14 @@ static const char *words_of(const struct frame_table *t)
     return *t->variant ? t->variant : t->scores->protocol_name;
 }
 
+/* What tells it from others may be in its name. */
+static void put_protocol(struct buf *b, const char *name, const char *variant)
+{
+    buf_printf(b, ", protocol %s", name);
+    if (*variant && !strstr(name, variant))
+        buf_printf(b, ", %s", variant);
+}
+
 struct buf frame_heading_new(const struct frame *f, struct frame_group g)
 {
     const struct scores_table *t = f->table[g.from].scores;
@@ -93,8 +101,7 @@ struct buf frame_heading_new(const struct frame *f, struct frame_group g)
     if (g.to - g.from > 1)
         buf_printf(&b, ", %d protocols", g.to - g.from);
     else if (*t->protocol_name)
-        buf_printf(&b, ", protocol %s%s%s", t->protocol_name, *f->table[g.from].variant ? ", " : "",
-                   f->table[g.from].variant);
+        put_protocol(&b, t->protocol_name, f->table[g.from].variant);
     buf_printf(&b, ", %d setting%s", n, n == 1 ? "" : "s");
     return b;
 }

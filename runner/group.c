@@ -1,5 +1,6 @@
 #include "runner/group.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -310,14 +311,19 @@ static void put_score(struct letter *l, const struct group *g, struct buf *warni
     buf_printf(warning, ": no score: %s", why.msg);
 }
 
-static void put_taught(struct letter *l, const struct group *g, const struct decoded *d)
+static void put_taught(struct letter *l, const struct group *g, const struct decoded *d,
+                       struct buf *warning)
 {
     const struct judge_row *j = &judge_table[g->teacher.judge];
     int n = (int)g->teacher.ids.n - g->teacher.first;
     if (!g->teacher.ids.n)
         return;
     l->score = (struct store_score){j->name, j->version, d->taught / n};
-    l->scored = true;
+    l->scored = isfinite(d->taught);
+    if (l->scored)
+        return;
+    group_name(g, warning);
+    buf_printf(warning, ": no score: %s is not a number", j->name);
 }
 
 static void close_sequence(struct group *g, int i)
@@ -355,7 +361,7 @@ struct letter *group_finish(struct group *g, int i, struct buf *warning)
     } else {
         l->result.prediction = text_buf(&l->text);
         put_score(l, g, warning);
-        put_taught(l, g, &s->out);
+        put_taught(l, g, &s->out, warning);
     }
     close_sequence(g, i);
     return l;

@@ -1,5 +1,6 @@
 #include "runner/teacher.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -124,7 +125,7 @@ static double log_sum(const float *x, int n)
 {
     double most = x[0], sum = 0;
     for (int i = 1; i < n; i++)
-        most = (double)x[i] > most ? (double)x[i] : most;
+        most = (double)x[i] <= most ? most : (double)x[i]; // NaN, too
     for (int i = 0; i < n; i++)
         sum += exp((double)x[i] - most);
     return most + log(sum);
@@ -143,15 +144,18 @@ double teacher_kl(const float *full, const float *logits, int vocab)
         double lnp = (double)full[i] - all;
         sum += exp(lnp) * (lnp - ((double)logits[i] - mine));
     }
-    return sum > 0 ? sum : 0;
+    return sum < 0 ? 0 : sum;
 }
 
 double teacher_value(const struct teacher *t, int at, const float *logits)
 {
+    assert(t->judge == JUDGE_NLL || t->reference);
     const float *full = t->reference ? t->reference + (size_t)at * (size_t)t->vocab : NULL;
     if (t->judge == JUDGE_NLL)
         return teacher_nll(logits, t->vocab, t->ids.v[at]);
     if (t->judge == JUDGE_KL)
         return teacher_kl(full, logits, t->vocab);
+    if (isnan(log_sum(logits, t->vocab)))
+        return NAN;
     return model_argmax(full, t->vocab, NULL, 0) == model_argmax(logits, t->vocab, NULL, 0);
 }

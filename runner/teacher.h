@@ -9,10 +9,12 @@
  * counts when the logits that predict it have seen the compressed cache: the first one does not
  * where the whole prompt was read before (protocol.h: compress_at, decode_tail).
  *
- *   nll     mean of -ln p(token), in nats
- *   kl      mean over tokens of KL(p_full || p), in nats: p_full is what the full cache (f16,
- * prompt read without rounding) expects after the same tokens agree   share of tokens at which the
- * likeliest one is that of the full cache
+ * nll: the mean of -ln p(token), in nats.
+ *
+ * kl: the mean over tokens of KL(p_full || p), in nats. p_full is what the full cache (f16, of a
+ * prompt that is read without rounding) expects after the same tokens, with the setting's weights.
+ *
+ * agree: the share of tokens at which the likeliest one is that of the full cache.
  *
  * What the full cache expects is computed first, for all settings of a prompt together.
  */
@@ -58,7 +60,7 @@ size_t teacher_bytes(const struct teacher *t, const struct model *m, int n_promp
  * prompt's n tokens are read at once, the others step by step, as the settings do. */
 void teacher_read(struct teacher *t, struct model *m, const int32_t *prompt, int read, int n);
 
-/* Of token `at`, which these logits predict. */
+/* Of token `at`, which these logits predict; NaN where they are no numbers. */
 double teacher_value(const struct teacher *t, int at, const float *logits);
 
 /* The same by themselves: logits [vocab]. */

@@ -7,7 +7,9 @@
  *
  * Variants by options: each query head keeps tokens of its own (heads=query), or the query heads of
  * a KV head keep them together by the mean, largest or sum of what they give (group). The window is
- * part of the budget. Their runner's window is 8, their class's 64.
+ * part of the budget. Their runner's window is 8, their class's 64. Their sums are of attention
+ * that is causal within the window alone, so that earlier queries see tokens behind them; these are
+ * of the model's own, causal attention.
  */
 #include <stddef.h>
 #include <string.h>

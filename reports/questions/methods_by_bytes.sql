@@ -1,7 +1,7 @@
 -- What is left of the score at a half, a quarter and an eighth of the bytes? The mean of tasks ± the
 -- paired standard error of its difference to the full cache (bytes held, % of the full cache's). A
 -- row for the settings whose names differ in the number at the end; of several in a column the one
--- with most bytes. compress_at: the question was read before (prompt) or after it (context).
+-- with most bytes. Generated answers alone. compress_at: the question was read before (prompt) or after it (context).
 -- :compress_at = prompt
 WITH mean AS MATERIALIZED (
     SELECT rtrim(c.setting, '0123456789. ') AS setting, avg(c.score) AS score,
@@ -10,6 +10,8 @@ WITH mean AS MATERIALIZED (
       FROM comparison c
       JOIN protocol p ON p.id = c.protocol_id
      WHERE p.compress_at = :compress_at
+       AND NOT EXISTS (SELECT 1 FROM protocol_option o
+                        WHERE o.protocol = p.id AND o.name = 'metric' AND o.value <> 'task')
      GROUP BY c.run HAVING count(c.score) > 0),
 cell AS MATERIALIZED (
     SELECT setting, score, max(kv),

@@ -142,7 +142,7 @@ static void whole_text(int from, int to, const char *end, struct tokens *out)
 static int write_part(int from, int to, const char *end)
 {
     struct tokens all;
-    struct kv_chain c;
+    struct kv_chain c = {0};
     struct err e = {0};
     assert_int_equal(read_chain(&c, "[\"full\"]", &e), 0);
     c.links[c.n++] = (struct kv_link){&writer, xcalloc(1, 1), true};
@@ -173,7 +173,7 @@ static struct reading_replay read_kept(const char *text, const char *end)
 {
     static const struct kv_method note = {
         .name = "note", .version = 1, .opt_size = sizeof(struct kept_options), .adopt = kept_note};
-    struct kv_chain c;
+    struct kv_chain c = {0};
     struct err e = {0};
     struct reading_replay replay;
     if (read_chain(&c, text, &e))
@@ -359,7 +359,7 @@ static void a_budget_of_all_is_the_full_cache(void **state)
 static int checked(struct model *m, int n, int chunk, struct err *e)
 {
     char text[64];
-    struct kv_chain c;
+    struct kv_chain c = {0};
     snprintf(text, sizeof text, "[{\"kvzip\":{\"chunk\":%d}}]", chunk);
     assert_int_equal(read_chain(&c, text, e), 0);
     int rc = reading_check(m, &(struct reading){.ids = prompt.v, .n = n}, &c, e);

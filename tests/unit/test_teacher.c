@@ -81,6 +81,11 @@ static void extreme_logits_are_finite(void **state)
     assert_true(fabs(teacher_nll(a, 3, 1) - 6e4) < 1e-6);
     assert_true(fabs(teacher_kl(a, b, 3) - 6e4) < 1e-6);
     assert_true(teacher_kl(a, a, 3) == 0);
+    const float broken[3] = {0, NAN, 1}, lost[3] = {0, -INFINITY, 1};
+    float full[3] = {0, 0, 1};
+    struct teacher t = {.judge = JUDGE_AGREE, .vocab = 3, .reference = full};
+    assert_true(isnan(teacher_nll(broken, 3, 2)) && isnan(teacher_kl(full, broken, 3)));
+    assert_true(isnan(teacher_value(&t, 0, broken)) && isinf(teacher_kl(full, lost, 3)));
 }
 
 static void of_equal_logits_the_first_counts(void **state)
