@@ -34,10 +34,11 @@ static int by_difference(const void *a, const void *b)
 static struct pair *pairs_new(const struct scores_table *t, int sign, int *n)
 {
     struct pair *p = NULL;
+    int better = scores_in_nats(t) ? sign : -sign;
     *n = 0;
     for (int k = 0; k < t->n_tasks; k++)
         for (int at = 0; at < t->task[k].n_items; at++) {
-            double d = -sign * difference_of(t, k, at);
+            double d = better * difference_of(t, k, at);
             if (!(d < 0))
                 continue;
             p = xrealloc(p, mem_size((size_t)*n + 1, sizeof *p));

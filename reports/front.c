@@ -44,22 +44,24 @@ struct front_bytes front_bytes(const struct frame_table *t, int row)
     return b;
 }
 
-static bool beats(const struct front_point *a, const struct front_point *b)
+static bool beats(const struct front_point *a, const struct front_point *b, int sign)
 {
-    return a->x <= b->x && a->y >= b->y && (a->x < b->x || a->y > b->y);
+    double more = sign * (a->y - b->y);
+    return a->x <= b->x && more >= 0 && (a->x < b->x || more > 0);
 }
 
-static bool is_better(const struct front_point *a, const struct front_point *b)
+static bool is_better(const struct front_point *a, const struct front_point *b, int sign)
 {
-    return a->y > b->y || (a->y == b->y && a->x < b->x);
+    return sign * a->y > sign * b->y || (a->y == b->y && a->x < b->x);
 }
 
-void front_find(struct front_point *p, int n)
+void front_find(struct front_point *p, int n, int sign)
 {
     for (int i = 0; i < n; i++) {
         p[i].beaten_by = -1;
         for (int k = 0; k < n; k++)
-            if (beats(&p[k], &p[i]) && (p[i].beaten_by < 0 || is_better(&p[k], &p[p[i].beaten_by])))
+            if (beats(&p[k], &p[i], sign) &&
+                (p[i].beaten_by < 0 || is_better(&p[k], &p[p[i].beaten_by], sign)))
                 p[i].beaten_by = k;
         p[i].front = !isnan(p[i].x) && !isnan(p[i].y) && p[i].beaten_by < 0;
     }

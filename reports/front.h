@@ -1,6 +1,6 @@
 /*
  * Points of score against bytes, and which of them nothing beats: the Pareto front. A point is
- * beaten by another that has no more bytes and no less score, and one of them truly better. Pure
+ * beaten by another that has no more bytes and no worse score, and one of them truly better. Pure
  * arithmetic but for front_bytes, which sums what scores.h loaded.
  */
 #ifndef KVLAB_FRONT_H
@@ -20,11 +20,11 @@ struct front_bytes {
 struct front_bytes front_bytes(const struct frame_table *t, int row);
 
 struct front_point {
-    double x, y; // bytes: less is better; score: more is better. NaN: not in the running
+    double x, y; // bytes: less is better; score. NaN: not in the running
     bool front;
     int beaten_by; // the best of those that beat it, -1: none
 };
-/* Fills front and beaten_by. */
-void front_find(struct front_point *p, int n);
+/* Fills front and beaten_by. sign 1: more score is better, -1: less is (scores_in_nats). */
+void front_find(struct front_point *p, int n, int sign);
 
 #endif

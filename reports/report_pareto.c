@@ -144,7 +144,7 @@ static int group_load(struct group *g, struct store *s, struct err *e)
         for (int row = 0; row < f->table[i].scores->n_rows; row++)
             if (load_setting(g, s, &f->table[i], row, at++, e))
                 return -1;
-    front_find(g->point, g->n);
+    front_find(g->point, g->n, scores_in_nats(f->table[g->g.from].scores) ? -1 : 1);
     return 0;
 }
 
@@ -352,7 +352,7 @@ static void put_notes(const struct frame *f, const struct axis *x, const struct 
 {
     doc_note(
         d,
-        "* on the Pareto front: no other setting has no more bytes (--x %s) and no less score, "
+        "* on the Pareto front: no other setting has no more bytes (--x %s) and no worse score, "
         "and is better in one.",
         x->name);
     doc_note(d, "Bytes are measured over the items of the same tasks: held at the end, read by the "

@@ -45,6 +45,11 @@ is "has the same numbers" "$(ask "SELECT setting, task, sample_index, score FROM
     "$("$KVLAB" query --db c.db --format csv "SELECT setting, task, sample_index, score FROM item ORDER BY 1, 2, 3" | tail -n +2)"
 like "of lower numbers the lowest is the best" "*rtn 8*|*\*\*0.0\*\**" "$("$KVLAB" report table --db c.db --format markdown | grep 'rtn 8')"
 
+like "and nothing beats the full cache" "full*| 1 | *" "$("$KVLAB" report pareto --db c.db --format csv |
+    awk -F, 'NR == 1 { for (i = 1; i <= NF; i++) { if ($i == "setting") s = i; if ($i == "front") f = i } }
+             /,full,/ { print $(s + 1) " | " $(f + 1) " | " }')"
+like "more is worse" "*Worst: 5 of * items on which B is worse*" "$("$KVLAB" report compare full "rtn 1" --db c.db)"
+
 sed 's/"samples": 4/"samples": 2/; s/"preset"/"max_new_tokens": 1, "preset"/' one.json >short.json
 "$KVLAB" run short.json --db d.db >out 2>err
 is "answers of one token fail" 1 $?
