@@ -51,10 +51,10 @@ like "the cost has a table of them" "*Replays of the prompt, the mean of an item
 like "each counted once" "*Beside that 8 replays (those shared counted once) in *" "$cost"
 
 config "$plain, $zips" >c.json
-"$KVLAB" plan c.json --db none.db >plan 2>&1
-like "a plan tells" "*about [34]* to feed again in replays of prompts*" "$(cat plan)"
-"$KVLAB" plan c.json --db none.db --json >plan 2>&1
-like "in JSON, too" '*"replay":[34][0-9][0-9][0-9],*' "$(cat plan)"
+"$KVLAB" plan c.json --db none.db >planned 2>&1
+like "a plan tells" "*about [34]* to feed again in replays of prompts*" "$(cat planned)"
+"$KVLAB" plan c.json --db none.db --json >planned 2>&1
+like "in JSON, too" '*"replay":[34][0-9][0-9][0-9],*' "$(cat planned)"
 
 run c.db "$plain, $zips" '{"name": "mini", "max_positions": 700}'
 is "a replay that the model has no positions for fails" 1 $?
