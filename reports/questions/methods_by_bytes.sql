@@ -9,7 +9,7 @@ WITH mean AS MATERIALIZED (
            avg(c.kv_ratio) AS kv, avg(c.kv_read_ratio) AS kv_read
       FROM comparison c
       JOIN protocol p ON p.id = c.protocol_id
-     WHERE p.compress_at = :compress_at
+     WHERE coalesce(p.compress_at, 'prompt') = :compress_at
        AND NOT EXISTS (SELECT 1 FROM protocol_option o
                         WHERE o.protocol = p.id AND o.name = 'metric' AND o.value <> 'task')
      GROUP BY c.run HAVING count(c.score) > 0),

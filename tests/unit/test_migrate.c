@@ -150,7 +150,7 @@ static void json_becomes_rows(void **state)
              "SELECT * FROM protocol_option WHERE name IN ('compute', 'bos', 'wrapper')", &b);
     sql_rows(store_db(s), "SELECT * FROM experiment_factor", &b);
     assert_string_equal(b.s,
-                        "1|bf16|0|1|64|13\n2|f32|1|0|NULL|13\n3|NULL|NULL|NULL|NULL|0\n"
+                        "1|bf16|0|1|64|14\n2|f32|1|0|NULL|14\n3|NULL|NULL|NULL|NULL|0\n"
                         "1|bos|true\n1|compute|bf16\n1|wrapper|llama2\n"
                         "2|bos|false\n2|compute|f32\n2|wrapper|none\n"
                         "1|1|kvo-default|kvo.key_bits|4|1\n1|3|kvo-default|kvo.key_bits|2|1\n"
