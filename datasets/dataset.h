@@ -3,7 +3,7 @@
  *
  * A task is a line in tasks.def: where its records come from, its category, metric, language and
  * protocol rules. Records have LongBench's form, whoever made them: a file of the user's data
- * folder (longbench.c) or the built-in generator (mini.c).
+ * folder (longbench.c), the built-in generator (mini.c), or windows of any text (text_file.c).
  * A struct samples owns everything its samples point to.
  */
 #ifndef KVLAB_DATASET_H
@@ -26,26 +26,38 @@ struct samples {
     struct sample *list;
     size_t n;
     /* Of the whole source, also when n was limited. LongBench: what sha256sum prints for the
-     * .jsonl file. Mini: of what determines the records (generator version, task, seed, words). */
+     * .jsonl file. Mini: of what determines the records (generator version, task, seed, words);
+     * so of a text file: its own hash and how it is cut. */
     char hash[SHA256_HEX];
 };
 
-enum category { CAT_SINGLE_DOC, CAT_MULTI_DOC, CAT_SUMMARY, CAT_FEW_SHOT, CAT_SYNTHETIC, CAT_CODE };
+enum category {
+    CAT_SINGLE_DOC,
+    CAT_MULTI_DOC,
+    CAT_SUMMARY,
+    CAT_FEW_SHOT,
+    CAT_SYNTHETIC,
+    CAT_CODE,
+    CAT_TEXT // none of LongBench's
+};
 const char *category_name(enum category c); // "single-doc QA", ...
 
-enum task_source { SOURCE_LONGBENCH, SOURCE_MINI };
+enum task_source { SOURCE_LONGBENCH, SOURCE_MINI, SOURCE_TEXT };
 
 struct task {
     const char *name;
     enum task_source source;
     enum category category;
-    const char *metric;   // official metric's name, see metrics.def
-    const char *language; // "en", "zh" or "code"
+    const char *metric;   // official metric's name, see metrics.def; TASK_NO_METRIC
+    const char *language; // "en", "zh", "code" or "any"
     bool no_chat;         // the chat wrapper is left off
     bool first_line;      // only the first line of a prediction is scored
     bool newline_stop;    // generation also stops at a newline, with at least one new token
-    int max_new_tokens;   // mini; of LongBench's tasks 0, dataset2maxlen.json says it
+    int max_new_tokens;   // mini; else 0: dataset2maxlen.json or data_options says it
 };
+
+/* Answers that are only read (runner/teacher.h), never scored. */
+#define TASK_NO_METRIC "none"
 
 /* In the order of tasks.def. */
 extern const struct task task_all[];
@@ -57,11 +69,13 @@ const struct task *task_find(const char *name, struct err *e);
 /* LongBench-E has a file for it: name + "_e" is a name, too. */
 bool task_has_e(const struct task *t);
 
-/* What a source needs; unused fields are ignored by the other source. */
+/* What a source needs; the others' fields are ignored. */
 struct data_options {
     char data_dir[256]; // LongBench: see longbench.h for what it holds
-    int words;          // mini: length asked of the generator
+    int words;          // mini: length asked of the generator; text: of a context
     long seed;          // mini, not negative
+    char file[256];     // text
+    int answer;         // text: tokens of a reference
 };
 
 /* The first `limit` records of a task (0: all that there are; mini needs a limit). A file that

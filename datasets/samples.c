@@ -6,6 +6,8 @@
 #include "datasets/longbench.h"
 #include "datasets/mini.h"
 #include "datasets/record.h"
+#include "datasets/text_file.h"
+#include "harness/base/file.h"
 
 static int load_longbench(struct samples *s, const char *name, const struct data_options *o,
                           size_t limit, struct err *e)
@@ -51,6 +53,37 @@ static int load_mini(struct samples *s, const struct task *t, const struct data_
     return rc;
 }
 
+static void hash_text(struct text content, const struct text_windows *w, char out[SHA256_HEX])
+{
+    char file[SHA256_HEX];
+    struct buf b;
+    buf_init(&b);
+    hash_sha256(content, file);
+    buf_printf(&b, "text version %d\nfile %s\nwords %d\nanswer %d\n", TEXT_FILE_VERSION, file,
+               w->words, w->answer);
+    hash_sha256(text_buf(&b), out);
+    buf_release(&b);
+}
+
+/* A word is at least one token. */
+static int load_text(struct samples *s, const struct data_options *o, size_t limit, struct err *e)
+{
+    struct text content;
+    struct text_windows w = {.words = o->words, .answer = o->answer};
+    struct buf b;
+    if (file_read(o->file, &content, e))
+        return -1;
+    buf_init(&b);
+    int rc = text_windows_put(content, o->file, &w, limit, &b, e);
+    if (!rc)
+        rc = records_read(text_buf(&b), o->file, 0, s, e);
+    if (!rc)
+        hash_text(content, &w, s->hash);
+    buf_release(&b);
+    free((void *)content.s);
+    return rc;
+}
+
 int samples_load(struct samples *s, const char *task_name, const struct data_options *o,
                  size_t limit, struct err *e)
 {
@@ -60,6 +93,8 @@ int samples_load(struct samples *s, const char *task_name, const struct data_opt
         return -1;
     if (t->source == SOURCE_MINI)
         return load_mini(s, t, o, limit, e);
+    if (t->source == SOURCE_TEXT)
+        return load_text(s, o, limit, e);
     return load_longbench(s, task_name, o, limit, e);
 }
 

@@ -30,9 +30,13 @@ const size_t task_count = N_TASKS;
 const char *category_name(enum category c)
 {
     static const char *const names[] = {
-        [CAT_SINGLE_DOC] = "single-doc QA", [CAT_MULTI_DOC] = "multi-doc QA",
-        [CAT_SUMMARY] = "summarization",    [CAT_FEW_SHOT] = "few-shot",
-        [CAT_SYNTHETIC] = "synthetic",      [CAT_CODE] = "code",
+        [CAT_SINGLE_DOC] = "single-doc QA",
+        [CAT_MULTI_DOC] = "multi-doc QA",
+        [CAT_SUMMARY] = "summarization",
+        [CAT_FEW_SHOT] = "few-shot",
+        [CAT_SYNTHETIC] = "synthetic",
+        [CAT_CODE] = "code",
+        [CAT_TEXT] = "text",
     };
     return names[c];
 }

@@ -172,6 +172,9 @@ int task_prompt_load(struct task_prompt *p, const char *task_name, const struct 
         mini_template(t->name, &b);
         p->template = text_buf(&b);
         p->max_new_tokens = t->max_new_tokens;
+    } else if (t->source == SOURCE_TEXT) {
+        p->template = text_dup(text_of("{context}"));
+        p->max_new_tokens = o->answer;
     } else if (read_template(p, t, o->data_dir, e) || read_max_tokens(p, t, o->data_dir, e)) {
         task_prompt_release(p);
         return -1;

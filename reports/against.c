@@ -184,7 +184,7 @@ static const char theirs_sql[] =
 static const char ours_sql[] =
     "SELECT r.task, r.category, coalesce(t.language, ''), '', r.score, r.stderr, r.n, r.planned"
     " FROM result r JOIN task t ON t.id = r.task_id WHERE r.run = ?1 AND r.n > 0"
-    " AND t.source <> 'mini' AND t.name NOT GLOB '*_e' ORDER BY r.n, t.id";
+    " AND t.source NOT IN ('mini', 'text') AND t.name NOT GLOB '*_e' ORDER BY r.n, t.id";
 
 static int load_theirs(struct against_pair *p, struct store *s, struct err *e)
 {

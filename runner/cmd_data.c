@@ -70,8 +70,8 @@ static int list_task(const char *dir, const struct task *t, struct err *e)
 {
     char name_e[64];
     printf("%-22s%-15s%-22s%-8s", t->name, category_name(t->category), t->metric, t->language);
-    if (t->source == SOURCE_MINI) {
-        puts("  generated");
+    if (t->source != SOURCE_LONGBENCH) {
+        puts(t->source == SOURCE_MINI ? "  generated" : "  a file of yours");
         return 0;
     }
     snprintf(name_e, sizeof name_e, "%s_e", t->name);

@@ -111,7 +111,7 @@ static void put_canonical(struct experiment *x)
     buf_str(b, ",\"tasks\":[");
     for (int i = 0; i < x->n_tasks; i++) {
         buf_str(b, i ? "," : "");
-        opt_put_json(exp_task_options, &x->tasks[i], b);
+        exp_task_put(&x->tasks[i], b);
     }
     buf_str(b, "],\"settings\":[");
     for (int i = 0; i < x->n_settings; i++) {

@@ -28,8 +28,8 @@ enum { TASKS_MAX = 64, SETTINGS_MAX = 1024, MODELS_MAX = 16, VARIANTS_MAX = 64 }
 struct exp_task {
     char name[OPT_STR_MAX];
     const struct task *task;
-    char data_dir[OPT_STR_MAX];
-    int words, seed, samples;
+    char data_dir[OPT_STR_MAX], file[OPT_STR_MAX];
+    int words, seed, answer, samples;
 };
 
 /* What a setting is in an ablation: the base, or the base with one factor changed. */
@@ -80,6 +80,10 @@ void experiment_release(struct experiment *x);
 
 /* Options of an entry of "tasks", for help. */
 extern const struct opt exp_task_options[];
+
+/* As JSON. An option that came later and is not used is left out: what was planned before it came
+ * is found again. */
+void exp_task_put(const struct exp_task *t, struct buf *out);
 
 /* What samples_load wants. */
 void exp_task_data(const struct exp_task *t, struct data_options *out);

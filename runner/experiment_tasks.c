@@ -17,18 +17,40 @@ const struct opt exp_task_options[] = {
     {.name = "data_dir", .type = OPT_STR, .offset = AT(data_dir), .def_str = "",
      .help = "LongBench: folder with data.zip or data/*.jsonl and its two configs"},
     {.name = "words", .type = OPT_INT, .offset = AT(words), .min = 1, .max = 1e5, .def = 1000,
-     .help = "generated tasks: length of a document"},
+     .help = "generated tasks: length of a document; of a text: of what is read before"},
     {.name = "seed", .type = OPT_INT, .offset = AT(seed), .min = 0, .max = 2147483647, .def = 1,
      .help = "generated tasks: which records"},
+    {.name = "file", .type = OPT_STR, .offset = AT(file), .def_str = "",
+     .help = "task text: any UTF-8 text, of which windows are read"},
+    {.name = "answer", .type = OPT_INT, .offset = AT(answer), .min = 1, .max = 1e5, .def = 64,
+     .help = "task text: tokens behind a window by which it is judged"},
     {0}};
 /* clang-format on */
 
-enum { GENERATED_SAMPLES = 10 };
+enum { GENERATED_SAMPLES = 10, OPTIONS = sizeof exp_task_options / sizeof *exp_task_options };
+
+/* Of texts alone; they came later. */
+static bool of_text(const struct opt *o)
+{
+    return o->offset == AT(file) || o->offset == AT(answer);
+}
+
+void exp_task_put(const struct exp_task *t, struct buf *out)
+{
+    struct opt table[OPTIONS];
+    size_t n = 0;
+    for (const struct opt *o = exp_task_options; o->name; o++)
+        if (!of_text(o) || t->task->source == SOURCE_TEXT)
+            table[n++] = *o;
+    table[n] = (struct opt){0};
+    opt_put_json(table, t, out);
+}
 
 void exp_task_data(const struct exp_task *t, struct data_options *out)
 {
-    *out = (struct data_options){.words = t->words, .seed = t->seed};
+    *out = (struct data_options){.words = t->words, .seed = t->seed, .answer = t->answer};
     snprintf(out->data_dir, sizeof out->data_dir, "%s", t->data_dir);
+    snprintf(out->file, sizeof out->file, "%s", t->file);
 }
 
 /* Defaults of all tasks: "samples" and "data" at the top. */
@@ -67,14 +89,28 @@ static int read_task(struct exp_task *t, const struct json *entry, const char *w
                         "%s: task '%s' reads LongBench's files: name their folder as data.data_dir "
                         "(README: LongBench)",
                         where, t->name);
+    if (t->task->source == SOURCE_TEXT && !t->file[0])
+        return err_user(e, "%s: task '%s' reads a text of yours: name its 'file'", where, t->name);
     return 0;
 }
 
 /* Only other records make a task of the same name another one. */
 static bool same_records(const struct exp_task *a, const struct exp_task *b)
 {
-    return !strcmp(a->name, b->name) &&
-           (a->task->source != SOURCE_MINI || (a->words == b->words && a->seed == b->seed));
+    if (strcmp(a->name, b->name))
+        return false;
+    if (a->task->source == SOURCE_TEXT)
+        return !strcmp(a->file, b->file) && a->words == b->words && a->answer == b->answer;
+    return a->task->source == SOURCE_LONGBENCH || (a->words == b->words && a->seed == b->seed);
+}
+
+/* What tells tasks of one name apart, for the message that nothing does. */
+static const char *what_differs(const struct task *t)
+{
+    static const char *const what[] = {[SOURCE_LONGBENCH] = "",
+                                       [SOURCE_MINI] = " with equal words and seed",
+                                       [SOURCE_TEXT] = " with equal file, words and answer"};
+    return what[t->source];
 }
 
 /* One entry's task, as the lists in it are at one of their combinations. */
@@ -92,27 +128,43 @@ static int add_task(struct experiment *x, const struct exp_task *defaults, const
     for (int i = 0; i < x->n_tasks; i++)
         if (same_records(&x->tasks[i], t))
             return err_user(e, "%s: task '%s' is listed twice%s", where, t->name,
-                            t->task->source == SOURCE_MINI ? " with equal words and seed" : "");
+                            what_differs(t->task));
     x->n_tasks++;
     return 0;
 }
 
-/* Lists of words and seeds make several tasks, of generated ones. */
-static int check_lists(const struct json *entry, const char *where, struct err *e)
+static bool is_key(const struct json *m, const char *name)
+{
+    return !strcmp(json_key(m), name);
+}
+
+/* Lists make several tasks, of generated ones and of texts. */
+static int check_list(const struct json *m, const struct task *task, const char *where,
+                      struct err *e)
+{
+    bool words = is_key(m, "words"), seed = is_key(m, "seed"), file = is_key(m, "file");
+    if (!words && !seed && !file)
+        return err_user(e, "%s: key '%s' is a list: only 'words', 'seed' and 'file' may be", where,
+                        json_key(m));
+    if (task && !(task->source == SOURCE_MINI && (words || seed)) &&
+        !(task->source == SOURCE_TEXT && (words || file)))
+        return err_user(e, "%s: key '%s' is a list, and task '%s' is not generated%s", where,
+                        json_key(m), task->name, seed ? "" : " and no text");
+    return 0;
+}
+
+static int check_members(const struct json *entry, const char *where, struct err *e)
 {
     struct err none;
     const struct json *name = json_get(entry, "name");
     const struct task *task =
         name && json_type(name) == JSON_STRING ? task_find(json_string(name).s, &none) : NULL;
     for (const struct json *m = json_first(entry); m; m = json_next(m)) {
-        if (json_type(m) != JSON_ARRAY)
-            continue;
-        if (strcmp(json_key(m), "words") && strcmp(json_key(m), "seed"))
-            return err_user(e, "%s: key '%s' is a list: only 'words' and 'seed' may be", where,
-                            json_key(m));
-        if (task && task->source != SOURCE_MINI)
-            return err_user(e, "%s: key '%s' is a list, and task '%s' is not generated", where,
-                            json_key(m), task->name);
+        if (task && task->source != SOURCE_TEXT && (is_key(m, "file") || is_key(m, "answer")))
+            return err_user(e, "%s: key '%s' is of task 'text', not of '%s'", where, json_key(m),
+                            task->name);
+        if (json_type(m) == JSON_ARRAY && check_list(m, task, where, e))
+            return -1;
     }
     return product_check(entry, where, e);
 }
@@ -122,7 +174,7 @@ static int read_entry(struct experiment *x, const struct exp_task *defaults,
 {
     if (json_type(entry) != JSON_OBJECT)
         return add_task(x, defaults, entry, where, e);
-    if (check_lists(entry, where, e))
+    if (check_members(entry, where, e))
         return -1;
     size_t n = product_count(entry);
     if (n > (size_t)(TASKS_MAX - x->n_tasks))
@@ -135,6 +187,20 @@ static int read_entry(struct experiment *x, const struct exp_task *defaults,
         if (rc)
             return rc;
     }
+    return 0;
+}
+
+/* A text has nothing to answer. */
+static int check_metrics(const struct experiment *x, const char *path, struct err *e)
+{
+    for (int i = 0; i < x->n_tasks; i++)
+        for (int v = 0; v < x->n_variants; v++)
+            if (x->tasks[i].task->source == SOURCE_TEXT &&
+                x->variants[v].protocol.judge == JUDGE_TASK)
+                return err_user(e,
+                                "%s: task '%s' has no answers to score: set protocol.metric to "
+                                "nll, kl or agree",
+                                path, x->tasks[i].name);
     return 0;
 }
 
@@ -156,5 +222,5 @@ int experiment_read_tasks(struct experiment *x, const struct json *root, const c
         if (read_entry(x, &defaults, m, where, e))
             return -1;
     }
-    return 0;
+    return check_metrics(x, path, e);
 }

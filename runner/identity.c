@@ -13,6 +13,12 @@ static void hash_buf(struct buf *b, char out[SHA256_HEX])
     buf_release(b);
 }
 
+static const char *base_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
 void identity_of_task(struct task_identity *id, const struct protocol *p, const struct exp_task *t,
                       const struct samples *samples, const struct task_prompt *prompt)
 {
@@ -22,6 +28,9 @@ void identity_of_task(struct task_identity *id, const struct protocol *p, const 
     id->max_new = p->max_new_tokens ? p->max_new_tokens : prompt->max_new_tokens;
     if (k->source == SOURCE_MINI)
         snprintf(id->data, sizeof id->data, "generated: words %d, seed %d", t->words, t->seed);
+    else if (k->source == SOURCE_TEXT)
+        snprintf(id->data, sizeof id->data, "%.255s: words %d, answer %d", base_name(t->file),
+                 t->words, t->answer);
     else
         snprintf(id->data, sizeof id->data, "%.100s.jsonl in %.255s", t->name, t->data_dir);
     buf_init(&b);

@@ -35,6 +35,13 @@ static int put_experiment(struct plan *p, struct store *s, struct err *e)
     return store_put_experiment(s, &row, &p->experiment, e);
 }
 
+static const char *source_name(enum task_source source)
+{
+    static const char *const names[] = {
+        [SOURCE_LONGBENCH] = "longbench", [SOURCE_MINI] = "mini", [SOURCE_TEXT] = "text"};
+    return names[source];
+}
+
 static int put_task(const struct plan *p, struct store *s, struct plan_variant *v, int i,
                     struct err *e)
 {
@@ -48,7 +55,7 @@ static int put_task(const struct plan *p, struct store *s, struct plan_variant *
     struct store_task row = {
         .identity = id.hash,
         .name = t->task->name,
-        .source = k->source == SOURCE_MINI ? "mini" : "longbench",
+        .source = source_name(k->source),
         .category = category_name(k->category),
         .metric = id.metric,
         .metric_version = version,

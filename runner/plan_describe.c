@@ -64,9 +64,12 @@ static void put_tasks(const struct plan *p, struct buf *out)
     for (int t = 0; t < p->x->n_tasks; t++) {
         const struct exp_task *k = &p->x->tasks[t];
         buf_printf(out, "task        %-24s %zu samples", k->name, p->tasks[t].samples.n);
-        if (k->task->source == SOURCE_MINI)
+        if (k->task->source != SOURCE_LONGBENCH)
             buf_printf(out, " of %d words", k->words);
-        buf_printf(out, ", %s\n", k->task->metric);
+        if (k->task->source == SOURCE_TEXT)
+            buf_printf(out, " and %d tokens behind them, %s\n", k->answer, k->file);
+        else
+            buf_printf(out, ", %s\n", k->task->metric);
     }
 }
 

@@ -44,7 +44,7 @@ is "a length out of range is a mistake" 2 $?
 "$KVLAB" data lisst 2>err
 is "a typing mistake gets a hint" "2 kvlab: data: what is 'lisst'?, did you mean 'list'?" \
     "$? $(cat err)"
-is "28 tasks" 28 "$("$KVLAB" list tasks | sed -n '2,/^$/p' | grep -c .)"
+is "29 tasks" 29 "$("$KVLAB" list tasks | sed -n '2,/^$/p' | grep -c .)"
 if [[ -e /dev/full ]]; then
     "$KVLAB" data generate --task mini_code >/dev/full 2>err
     is "a full disk is not a success" 3 $?

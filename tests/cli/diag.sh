@@ -59,6 +59,46 @@ sed 's/"preset"/"compress_at": "context", "preset"/' short.json >late.json
 "$KVLAB" run late.json --db d.db >out 2>err
 is "which it does" 0 $?
 
+# Any text: the same windows by awk, where every line is a place to cut at.
+words() { awk -v n="$1" -v seed="$2" 'BEGIN { srand(seed); for (i = 1; i <= n; i++)
+    printf "%s%s", "w" int(rand() * 900), i % 7 ? " " : "\n" }'; }
+words 400 1 >one.txt
+words 150 2 >two.txt
+text() { # PROTOCOL TASKS
+    echo "{\"name\": \"text\", \"model\": \"mini\", \"protocol\": {$1}, \"tasks\": [$2],
+        \"settings\": [\"full\", {\"name\": \"recent\", \"chain\": [{\"recent\": {\"kept\": 0.25}}]}]}" |
+        sed 's/"full"/{"name": "full", "chain": ["full"]}/'
+}
+text '"metric": ["nll", "kl"]' '{"name": "text", "file": ["one.txt", "two.txt"], "words": 100, "answer": 20}' >text.json
+"$KVLAB" run text.json --db t.db >out 2>err
+is "a run over texts" 0 $?
+"$KVLAB" run text.json --db t.db >out 2>err
+told() { "$KVLAB" query --db t.db --format csv "$1" | tail -n +2; }
+is "as many windows as fit" "one.txt 3,two.txt 1" "$(told "SELECT group_concat(f, ',') FROM (SELECT
+    substr(t.data, 1, 7) || ' ' || count(DISTINCT i.sample_index) AS f FROM item i JOIN task t ON t.id = i.task_id GROUP BY t.data ORDER BY 1)" | tr -d '"')"
+is "of so many tokens each" "20" "$(told "SELECT group_concat(DISTINCT new_tokens) FROM item")"
+is "full against itself" 0 "$(told "SELECT max(score) FROM item WHERE setting = 'full' AND metric = 'kl'")"
+is "what is lost shows" 1 "$(told "SELECT min(score) > 0 FROM item WHERE setting = 'recent' AND metric = 'kl'")"
+is "a reference is what follows" "$(tr '\n' ' ' <one.txt | cut -d' ' -f201-204)" "$(told "SELECT DISTINCT json_extract(s.answers, '\$[0]')
+    FROM sample s JOIN job j ON j.sample_hash = s.hash WHERE j.sample_id = 'window 1'" | xargs | cut -d' ' -f1-4)"
+refuse() { # WHAT PATTERN PROTOCOL TASKS
+    text "$3" "$4" >bad.json
+    "$KVLAB" run bad.json --db bad.db >out 2>err
+    is "$1 is refused" 2 $?
+    like "$1: named" "$2" "$(cat err)"
+}
+printf 'a b c\nd \377 f\n' >latin.txt
+kl='"metric": "kl"'
+refuse "a text with the tasks' own metric" "*task 'text'*protocol.metric*nll, kl or agree*" '"bos": true' '{"name": "text", "file": "one.txt"}'
+refuse "a text without a file" "*tasks?0?*task 'text'*'file'*" "$kl" '"text"'
+refuse "a file that is not there" "*nowhere.txt*" "$kl" '{"name": "text", "file": "nowhere.txt"}'
+refuse "a text that is none" "*latin.txt:2: byte 0xff is not UTF-8*" "$kl" '{"name": "text", "file": "latin.txt"}'
+refuse "a text that is too short" "*two.txt: no 200 words and 64 behind them*" "$kl" '{"name": "text", "file": "two.txt", "words": 200}'
+refuse "a file for another task" "*key 'file' is of task 'text', not of 'mini_code'*" "$kl" '{"name": "mini_code", "file": "one.txt"}'
+refuse "a seed list of a text" "*key 'seed' is a list*" "$kl" '{"name": "text", "file": "one.txt", "seed": [1, 2]}'
+refuse "the same text twice" "*listed twice with equal file, words and answer*" "$kl" '{"name": "text", "file": "one.txt"}, {"name": "text", "file": "one.txt"}'
+refuse "an answer of none" "*answer*" "$kl" '{"name": "text", "file": "one.txt", "answer": 0}'
+
 config '"klx"' >bad.json
 "$KVLAB" run bad.json --db e.db >out 2>err
 is "an unknown metric is refused" 2 $?

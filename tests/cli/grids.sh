@@ -171,7 +171,7 @@ tasks() { # TASKS
     small "$full" | sed "s/\"tasks\": .*\],/\"tasks\": [$1],/"
 }
 refused "an empty list of words" "*tasks?0?: key 'words' is an empty list*" "$(tasks '{"name": "mini_code", "words": []}')"
-refused "another list in a task" "*tasks?0?: key 'samples' is a list: only 'words' and 'seed' may be*" "$(tasks '{"name": "mini_code", "samples": [1, 2]}')"
+refused "another list in a task" "*tasks?0?: key 'samples' is a list: only 'words', 'seed' and 'file' may be*" "$(tasks '{"name": "mini_code", "samples": [1, 2]}')"
 refused "words of a task that is not generated" "*tasks?0?: key 'words' is a list, and task 'qasper' is not generated*" \
     "$(tasks '{"name": "qasper", "data_dir": "x", "words": [1, 2]}')"
 refused "a task twice by lists" "*tasks?1?: task 'mini_code' is listed twice*" \

@@ -28,7 +28,7 @@ and doubled keys, wrong types and values out of range are refused before any wor
 | `models` | in place of `model`: a list of them, each with a name of its own; `--model` replaces all by one |
 | `samples` | records of each task: the first so many; 0 or absent: all (of a generated task 10) |
 | `data` | where samples come from, for all tasks: see "tasks" below |
-| `tasks` | names (`kvlab list tasks`, LongBench-E's with `_e`), or objects with a name and what differs; a generated one may be listed several times with other words or seeds, and its `words` and `seed` may be lists |
+| `tasks` | names (`kvlab list tasks`, LongBench-E's with `_e`), or objects with a name and what differs; a generated one may be listed several times with other words or seeds, and its `words` and `seed` may be lists; `text` reads a `file` of yours, see datasets/README.md |
 | `protocol` | how a sample becomes a prompt and when an answer ends: see below; any of it may be a list |
 | `settings` | what is compared: `{"name": ..., "chain": [...]}`; a chain lists methods, `"full"` or `{"kvo": {"key_bits": 4}}`; two methods that fill the same hook are refused; `"weights": {"bits": 4}` packs the weights; grids and ablations: see below |
 
