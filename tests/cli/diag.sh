@@ -79,8 +79,8 @@ is "as many windows as fit" "one.txt 3,two.txt 1" "$(told "SELECT group_concat(f
 is "of so many tokens each" "20" "$(told "SELECT group_concat(DISTINCT new_tokens) FROM item")"
 is "full against itself" 0 "$(told "SELECT max(score) FROM item WHERE setting = 'full' AND metric = 'kl'")"
 is "what is lost shows" 1 "$(told "SELECT min(score) > 0 FROM item WHERE setting = 'recent' AND metric = 'kl'")"
-is "a reference is what follows" "$(tr '\n' ' ' <one.txt | cut -d' ' -f201-204)" "$(told "SELECT DISTINCT json_extract(s.answers, '\$[0]')
-    FROM sample s JOIN job j ON j.sample_hash = s.hash WHERE j.sample_id = 'window 1'" | xargs | cut -d' ' -f1-4)"
+is "a reference is what follows" "$(tr '\n' ' ' <one.txt | cut -d' ' -f201-204)" "$(told "SELECT DISTINCT json_extract(answers, '\$[0]') FROM item
+    WHERE sample = 'window 1' AND data LIKE 'one.txt%'" | tr '\n"' '  ' | xargs | cut -d' ' -f1-4)"
 refuse() { # WHAT PATTERN PROTOCOL TASKS
     text "$3" "$4" >bad.json
     "$KVLAB" run bad.json --db bad.db >out 2>err
