@@ -20,6 +20,10 @@ block() { # LANGUAGE FILE [N]: its Nth block in it
 is "CONTRIBUTING's method is the registered one" "" \
     "$(block c "$top/CONTRIBUTING.md" | diff "$top/harness/methods/recent.c" -)"
 
+awk '/^## All methods at equal bytes/, /^```/' "$readme" | grep '^|' >rows
+is "README's methods are rows of METHODS.md" "22 rows, 0 others" \
+    "$(sed 1,2d rows | wc -l | xargs) rows, $(grep -vcxFf "$top/reports/METHODS.md" rows) others"
+
 ln -s "$KVLAB" kvlab && ln -s "$top/configs" configs
 block json "$readme" >mine.json
 ./kvlab run mine.json --limit 1 --set data.words=150 >out 2>err

@@ -19,7 +19,7 @@ c_files() {
 
 # Files that people write, as against reference values and seeds.
 written_files() {
-    files '*' | grep -vE '^(tests/golden/data|tests/fuzz/corpus)/|\.(model|safetensors)$'
+    files '*' | grep -vE '^(tests/golden/data|tests/fuzz/corpus)/|\.(model|safetensors|svg)$'
 }
 
 # "file:line:code" of C files: no comments, and strings empty.
