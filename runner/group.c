@@ -130,7 +130,7 @@ static int room_of(const struct group *g)
 size_t group_cache_need(const struct model *m, const struct exp_setting *s, int room, bool layers)
 {
     return kv_cache_bytes(&s->chain, model_shape(m), model_engine(m), room) +
-           (layers ? layer_sums_bytes(m, &s->chain, room) : 0);
+           (layers ? layer_sums_bytes(model_shape(m), &s->chain, room) : 0);
 }
 
 /* One layer's rows, a copy for each thread, and the activations. */

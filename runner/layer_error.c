@@ -12,7 +12,8 @@ enum { BLOCK = 64 }; // rows that are read at a time
 /* ---- the full cache ---- */
 
 struct layer_full {
-    const struct model *model;
+    const struct kv_engine *engine;
+    struct kv_shape shape;
     struct kv_chain chain;
     struct kv_cache *cache;
     struct layer_span span;
@@ -32,18 +33,16 @@ static size_t query_width(const struct kv_shape *s)
     return (size_t)s->n_heads * (size_t)s->head_dim;
 }
 
-static size_t queries(const struct model *m, int steps)
+static size_t queries(const struct kv_shape *s, int steps)
 {
-    const struct kv_shape *s = model_shape(m);
     return mem_size((size_t)steps * (size_t)s->n_layers, query_width(s));
 }
 
 /* Of a position whose step counts. */
 static float *queries_at(const struct layer_full *f, int position, int layer)
 {
-    const struct kv_shape *s = model_shape(f->model);
     size_t step = (size_t)(position - f->span.first);
-    return f->q + (step * (size_t)s->n_layers + (size_t)layer) * query_width(s);
+    return f->q + (step * (size_t)f->shape.n_layers + (size_t)layer) * query_width(&f->shape);
 }
 
 static bool counts(const struct layer_full *f, int position)
@@ -56,18 +55,19 @@ static void remember(void *arg, const struct kv_cache *c, int layer, const float
     const struct layer_full *f = arg;
     int position = kv_cache_length(c);
     if (counts(f, position))
-        memcpy(queries_at(f, position, layer), q,
-               query_width(model_shape(f->model)) * sizeof(float));
+        memcpy(queries_at(f, position, layer), q, query_width(&f->shape) * sizeof(float));
 }
 
-struct layer_full *layer_full_new(const struct model *m, struct layer_span span)
+struct layer_full *layer_full_new(const struct kv_shape *shape, const struct kv_engine *engine,
+                                  struct layer_span span)
 {
     struct layer_full *f = xcalloc(1, sizeof *f);
-    f->model = m;
+    f->engine = engine;
+    f->shape = *shape;
     f->span = span;
     open_chain(&f->chain);
-    f->cache = kv_cache_new(&f->chain, model_shape(m), model_engine(m), span.room);
-    f->q = xcalloc(queries(m, span.steps), sizeof *f->q);
+    f->cache = kv_cache_new(&f->chain, shape, engine, span.room);
+    f->q = xcalloc(queries(shape, span.steps), sizeof *f->q);
     if (span.steps)
         kv_cache_trace(f->cache, remember, f);
     return f;
@@ -88,15 +88,16 @@ struct kv_cache *layer_full_cache(const struct layer_full *f)
     return f->cache;
 }
 
-size_t layer_full_bytes(const struct model *m, struct layer_span span)
+size_t layer_full_bytes(const struct kv_shape *shape, const struct kv_engine *engine,
+                        struct layer_span span)
 {
     struct kv_chain chain;
     open_chain(&chain);
-    size_t sum = kv_cache_bytes(&chain, model_shape(m), model_engine(m), span.room);
+    size_t sum = kv_cache_bytes(&chain, shape, engine, span.room);
     if (span.steps)
-        sum += kv_cache_trace_bytes(&chain, model_shape(m), span.room);
+        sum += kv_cache_trace_bytes(&chain, shape, span.room);
     kv_chain_release(&chain);
-    return sum + queries(m, span.steps) * sizeof(float);
+    return sum + queries(shape, span.steps) * sizeof(float);
 }
 
 /* ---- attention that is lost ---- */
@@ -138,9 +139,9 @@ static struct head head_of(const struct kv_cache *c, int layer, int slot, int kv
 static void weigh(struct layer_sums *s, int layer, const struct head *h, int n)
 {
     const struct layer_full *f = s->full;
-    const struct kernels *kn = model_engine(f->model)->kernels;
+    const struct kernels *kn = f->engine->kernels;
     const struct kv_layer *full = kv_cache_layer(f->cache, layer);
-    size_t room = (size_t)f->span.room, d = (size_t)model_shape(f->model)->head_dim;
+    size_t room = (size_t)f->span.room, d = (size_t)f->shape.head_dim;
     const float *q = queries_at(f, n - 1, layer) + (size_t)h->first * d;
     for (int t = 0; t < n; t += BLOCK) {
         int some = n - t < BLOCK ? n - t : BLOCK;
@@ -184,12 +185,12 @@ static void add_step(void *arg, const struct kv_cache *c, int layer, const float
             for (int g = 0; g < h.group; g++)
                 s->lost[layer] += unread(s, c, &h, g, n);
         }
-    s->steps += layer == model_shape(s->full->model)->n_layers - 1;
+    s->steps += layer == s->full->shape.n_layers - 1;
 }
 
 struct layer_sums *layer_sums_new(const struct layer_full *f, struct kv_cache *c)
 {
-    const struct kv_shape *shape = model_shape(f->model);
+    const struct kv_shape *shape = &f->shape;
     struct layer_sums *s = xcalloc(1, sizeof *s);
     size_t room = (size_t)f->span.room, block = (size_t)shape->head_dim * BLOCK;
     s->full = f;
@@ -214,9 +215,8 @@ void layer_sums_free(struct layer_sums *s)
     free(s);
 }
 
-size_t layer_sums_bytes(const struct model *m, const struct kv_chain *chain, int room)
+size_t layer_sums_bytes(const struct kv_shape *s, const struct kv_chain *chain, int room)
 {
-    const struct kv_shape *s = model_shape(m);
     return mem_size((size_t)s->n_heads * sizeof(float) + 1, (size_t)room) +
            (size_t)s->head_dim * BLOCK * 2 * sizeof(float) + kv_cache_trace_bytes(chain, s, room);
 }
@@ -243,7 +243,7 @@ static void add_head(const struct layer_sums *s, const struct head *h, int layer
 {
     const struct layer_full *f = s->full;
     const struct kv_layer *full = kv_cache_layer(f->cache, layer);
-    int d = model_shape(f->model)->head_dim;
+    int d = f->shape.head_dim;
     for (int t = 0; t < h->rows->n; t += BLOCK) {
         int some = h->rows->n - t < BLOCK ? h->rows->n - t : BLOCK;
         h->rows->codec->read(h->rows->store, h->kv_head, t, some, s->k, s->v);
@@ -265,13 +265,13 @@ static double share(double wrong, double all)
 
 static double mass(const struct layer_sums *s, int layer)
 {
-    double x = s->lost[layer] / s->steps / model_shape(s->full->model)->n_heads;
+    double x = s->lost[layer] / s->steps / s->full->shape.n_heads;
     return x > 1 ? 1 : isfinite(x) ? x : NAN; // weights add up to 1 but for rounding
 }
 
 void layer_sums_put(const struct layer_sums *s, const struct kv_cache *c, struct store_layer *out)
 {
-    const struct kv_shape *shape = model_shape(s->full->model);
+    const struct kv_shape *shape = &s->full->shape;
     float *room = xmalloc((size_t)shape->head_dim * 2 * sizeof *room);
     for (int l = 0; l < shape->n_layers; l++) {
         struct squares sum = {0, 0, 0, 0};

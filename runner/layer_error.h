@@ -21,7 +21,7 @@
 #ifndef KVLAB_LAYER_ERROR_H
 #define KVLAB_LAYER_ERROR_H
 
-#include "harness/model/model.h"
+#include "harness/kv/cache.h"
 #include "harness/store/store.h"
 
 /* ---- the full cache of a prompt, and what its steps ask ---- */
@@ -34,11 +34,13 @@ struct layer_span {
     int room;         // tokens of prompt and answer
 };
 
-/* Its cache is empty and yet to be read into. model is borrowed until free. */
-struct layer_full *layer_full_new(const struct model *m, struct layer_span span);
+/* Its cache is empty and yet to be read into. engine is borrowed until free. */
+struct layer_full *layer_full_new(const struct kv_shape *shape, const struct kv_engine *engine,
+                                  struct layer_span span);
 void layer_full_free(struct layer_full *f); // NULL is fine
 struct kv_cache *layer_full_cache(const struct layer_full *f);
-size_t layer_full_bytes(const struct model *m, struct layer_span span);
+size_t layer_full_bytes(const struct kv_shape *shape, const struct kv_engine *engine,
+                        struct layer_span span);
 
 /* ---- a setting beside it ---- */
 
@@ -47,7 +49,7 @@ struct layer_sums;
 /* Watches c, which is new and of the same prompt. f is borrowed until free. */
 struct layer_sums *layer_sums_new(const struct layer_full *f, struct kv_cache *c);
 void layer_sums_free(struct layer_sums *s); // NULL is fine
-size_t layer_sums_bytes(const struct model *m, const struct kv_chain *chain, int room);
+size_t layer_sums_bytes(const struct kv_shape *shape, const struct kv_chain *chain, int room);
 
 /* After the last step, while c is there: of each layer into out[n_layers]. */
 void layer_sums_put(const struct layer_sums *s, const struct kv_cache *c, struct store_layer *out);

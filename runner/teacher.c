@@ -102,7 +102,8 @@ size_t teacher_need(const struct model *m, int judge, bool layers, int n_prompt,
 {
     if (!wants_logits(judge) && !layers)
         return 0;
-    return layer_full_bytes(m, span_of(layers, n_prompt, n_prompt, 0, n_answer)) +
+    struct layer_span span = span_of(layers, n_prompt, n_prompt, 0, n_answer);
+    return layer_full_bytes(model_shape(m), model_engine(m), span) +
            logits_bytes(m, judge, n_answer);
 }
 
@@ -142,7 +143,8 @@ void teacher_read(struct teacher *t, struct model *m, const int32_t *prompt, int
         return;
     if (wants_logits(t->judge))
         t->reference = mem_aligned(logits_bytes(m, t->judge, n_answer));
-    struct layer_full *full = layer_full_new(m, span_of(t->layers, read, n, t->first, n_answer));
+    struct layer_span span = span_of(t->layers, read, n, t->first, n_answer);
+    struct layer_full *full = layer_full_new(model_shape(m), model_engine(m), span);
     feed(t, m, layer_full_cache(full), prompt, read, n);
     if (t->layers)
         t->full = full;

@@ -21,6 +21,7 @@
 #ifndef KVLAB_TEACHER_H
 #define KVLAB_TEACHER_H
 
+#include "harness/model/model.h"
 #include "runner/layer_error.h"
 
 /* What an item is scored by: its task's metric, or one of the above. */

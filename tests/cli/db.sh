@@ -169,7 +169,7 @@ done
 dump x.db >got
 is "and the others are merged" "" "$(diff want got)"
 is "a refused file is as it was" "$sum" "$(cksum <torn.db)"
-for v in 1 2 3; do
+for v in 1 2 3 4 5; do
     sqlite3 "old$v.db" <"$TOP/tests/unit/data/store/version_$v.sql"
     sum=$(cksum <"old$v.db")
     rm -f x.db
