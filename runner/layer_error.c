@@ -115,11 +115,11 @@ struct layer_sums {
 /* One KV head of a slot, and the query heads that read its rows. */
 struct head {
     const struct kv_layer *rows;
-    int kv_head;    // of the slot
-    int source;     // of the model
-    int first;      // query head, of the model
-    int group;      // query heads
-    const int *at;  // [rows->n]
+    int kv_head;   // of the slot
+    int source;    // of the model
+    int first;     // query head, of the model
+    int group;     // query heads
+    const int *at; // [rows->n]
 };
 
 static struct head head_of(const struct kv_cache *c, int layer, int slot, int kv_head)

@@ -1,7 +1,8 @@
 /*
- * Where in the model a compressed cache goes wrong: for each layer what is left of the rows, and how
- * much attention is lost. Beside a teacher (teacher.h), whose tokens go through the setting's cache
- * and through the full one: f16, of a prompt that is read without rounding, with the same weights.
+ * Where in the model a compressed cache goes wrong: for each layer what is left of the rows, and
+ * how much attention is lost. Beside a teacher (teacher.h), whose tokens go through the setting's
+ * cache and through the full one: f16, of a prompt that is read without rounding, with the same
+ * weights.
  *
  * key_error   sqrt(sum |K^ - K|^2 / sum |K|^2) over the rows that the setting still holds after its
  *             last step, of tokens of the prompt that were read before it was compressed, in all

@@ -74,10 +74,11 @@ int protocol_read(struct protocol *p, const struct json *object, const struct mo
             return -1;
     }
     if (p->layers && p->judge == JUDGE_TASK)
-        return err_user(e,
-                        "%s: layers: true needs a reference answer to read: metric nll, kl or agree, "
-                        "it is task",
-                        where);
+        return err_user(
+            e,
+            "%s: layers: true needs a reference answer to read: metric nll, kl or agree, "
+            "it is task",
+            where);
     if (p->max_prompt_tokens == 0)
         p->max_prompt_tokens =
             p->preset == PRESET_KVO ? spec->max_prompt_kvo : spec->max_prompt_longbench;

@@ -62,8 +62,8 @@ size_t teacher_need(const struct model *m, int judge, bool layers, int n_prompt,
 size_t teacher_bytes(const struct teacher *t, const struct model *m, int n_prompt);
 size_t teacher_kept_bytes(const struct teacher *t, const struct model *m, int n_prompt);
 
-/* Fills reference and full, if one is asked for: one more prefill and a step for each token. `read` of the
- * prompt's n tokens are read at once, the others step by step, as the settings do. */
+/* Fills reference and full, if one is asked for: one more prefill and a step for each token. `read`
+ * of the prompt's n tokens are read at once, the others step by step, as the settings do. */
 void teacher_read(struct teacher *t, struct model *m, const int32_t *prompt, int read, int n);
 
 /* Of token `at`, which these logits predict; NaN where they are no numbers. */

@@ -1,4 +1,5 @@
-/* Where the rows of a watched cache come from: a position a row, which goes wherever the row goes. */
+/* Where the rows of a watched cache come from: a position a row, which goes wherever the row goes.
+ */
 #include <stdlib.h>
 #include <string.h>
 

@@ -34,8 +34,8 @@ static const char *const version_6[] = {
 
 /* steps[v] leads from version v to v + 1. To change the schema add a step; never change one that
  * was released. A new database takes all of them. */
-static const char *const *const steps[] = {version_1, version_2, version_3, version_4,
-                                           version_5, version_6};
+static const char *const *const steps[] = {version_1, version_2, version_3,
+                                           version_4, version_5, version_6};
 
 enum { STORE_VERSION = sizeof steps / sizeof *steps };
 

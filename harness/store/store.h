@@ -343,7 +343,8 @@ struct store_finished {
                // then nothing of it is stored
 };
 
-/* Results, ledgers, errors of layers and scores, all of them in one transaction: a commit waits for the disk. */
+/* Results, ledgers, errors of layers and scores, all of them in one transaction: a commit waits for
+ * the disk. */
 int store_finish(struct store *s, struct store_finished *list, int n, struct err *e);
 
 /* An item that was made elsewhere: a job and what came of it. */

@@ -48,7 +48,8 @@ static void make_old(const char *path, int version)
 static const char queries_sql[] =
     "SELECT 'SELECT ' || group_concat('\"' || i.name || '\"') || ' FROM ' || o.name ||"
     " CASE o.name WHEN 'protocol_option' THEN"
-    "  ' WHERE name NOT IN (''compress_at'', ''decode_tail'', ''metric'', ''layers'')' ELSE '' END ||"
+    "  ' WHERE name NOT IN (''compress_at'', ''decode_tail'', ''metric'', ''layers'')' ELSE '' END "
+    "||"
     " ' ORDER BY 1, 2' FROM sqlite_schema o, pragma_table_info(o.name) i"
     " WHERE o.type IN ('table', 'view') AND o.name NOT IN ('docs') GROUP BY o.name";
 
