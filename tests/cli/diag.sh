@@ -86,6 +86,8 @@ is "nothing is off in the full cache" "0,0,0" "$(share full "max(key_error) + 0,
 is "rows that stay are whole, and attention is lost" "1,1" "$(share recent "max(key_error) = 0, min(mass_lost) > 0.1")"
 is "coarse rows are off, and no attention is lost" "1,1" "$(share rtn "min(key_error) > 0.01 AND max(key_error) < 0.2, max(mass_lost) = 0")"
 is "what is chosen by its attention loses less" 1 "$(awk -v a="$(share adakv "avg(mass_lost)")" -v b="$(share recent "avg(mass_lost)")" 'BEGIN { print (0 < a && a < b) }')"
+is "layers are the model's, in order: kvo leaves two alone" "0,0|1,0|2,1|3,1|4,1|5,1|6,1|7,1" \
+    "$(of f.db "SELECT layer, min(key_error) > 0.01 FROM layer_error l JOIN item i ON i.job = l.job WHERE setting = 'kvo' GROUP BY layer" | paste -sd '|')"
 "$KVLAB" query --example layer_error --db f.db >out
 is "there is a question about it" 0 $?
 like "which it answers" "*model*setting*layer*key error %*value error %*attention lost %*" "$(cat out)"
