@@ -99,6 +99,10 @@ for options in '"layers": false' '"preset": "longbench"'; do
 done
 is "without it there are no rows, and false says nothing" "0 1 15" \
     "$(of g.db "SELECT (SELECT count(*) FROM layer_error) || ' ' || (SELECT count(*) FROM protocol) || ' ' || (SELECT count(*) FROM job)")"
+layered '"layers": [false, true]' kl >both.json
+"$KVLAB" run both.json --db both.db >out 2>err
+like "two protocols that differ in that alone have names of their own" \
+    "0 *protocol longbench, metric kl, 5 settings*protocol longbench, metric kl, layers, 5 settings*" "$? $(cat out)"
 is "the scores are the same" "$(of g.db "SELECT setting, sample_index, score FROM item ORDER BY 1, 2")" \
     "$(of f.db "SELECT setting, sample_index, score FROM item ORDER BY 1, 2")"
 layered '"layers": true, "decode_tail": 20' agree >tail.json

@@ -412,6 +412,45 @@ static void every_method_keeps_positions(void **state)
     }
 }
 
+/* ---- the watch ---- */
+
+static int calls;
+
+static void check_queries(void *arg, const struct kv_cache *c, int layer, const float *q)
+{
+    const struct sequence *own = arg;
+    size_t width = (size_t)HEADS * DIM;
+    (void)layer;
+    assert_memory_equal(q, own->q + (size_t)kv_cache_length(c) * width, width * sizeof *q);
+    calls++;
+}
+
+/* Of sequences that take a step together, whether threads share caches or heads. */
+static void a_watch_gets_its_own_queries(void **state)
+{
+    (void)state;
+    struct sequence *own[] = {&s, &asked, &asked, &s};
+    const struct sequence *all[] = {&s, &asked, &asked, &s};
+    struct kv_chain chain;
+    float *out = xmalloc((size_t)(N - READ) * LAYERS * 4 * HEADS * DIM * sizeof *out);
+    open_chain(&chain, "[\"f32\"]");
+    for (int n = 2; n <= 4; n += 2) { // of one thread
+        struct kv_cache *c[4];
+        calls = 0;
+        for (int i = 0; i < n; i++) {
+            c[i] = kv_cache_new(&chain, &shape, &engines[1], N);
+            kv_cache_trace(c[i], check_queries, own[i]);
+            sequence_prefill(own[i], &engines[1], &c[i], 1, READ, NULL);
+        }
+        sequence_steps(all, c, n, &engines[1], N - READ, out);
+        assert_int_equal(calls, n * LAYERS * (N - READ));
+        for (int i = 0; i < n; i++)
+            kv_cache_free(c[i]);
+    }
+    kv_chain_release(&chain);
+    free(out);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -420,6 +459,7 @@ int main(void)
         cmocka_unit_test(one_bit_is_off_as_its_grid_is),
         cmocka_unit_test(all_but_the_sinks_are_lost),
         cmocka_unit_test(every_method_keeps_positions),
+        cmocka_unit_test(a_watch_gets_its_own_queries),
     };
     return cmocka_run_group_tests(tests, open_all, close_all);
 }
