@@ -9,7 +9,8 @@
  *             slots and KV heads of the layer. K^ is what the codec gives back, K the full cache's
  *             row of the same token and KV head. Rows of steps do not count: they also differ
  *             because the layers below have seen a compressed cache. A method that rounds rows on
- *             arrival has rounded those of the layers below, too, and all of that does count.
+ *             arrival has rounded those of the layers below, too, and all of that does count;
+ *             so do channels that were dropped (they are 0) and values that were merged.
  *             NaN: no such row is held, or they are zero.
  * value_error the same of values.
  * mass_lost   the mean over the steps that predict a token that counts (teacher.h), and over query
@@ -17,7 +18,9 @@
  *             tokens that the setting's head did not read in this layer: because they are gone, or
  *             were not chosen. 0..1; 0 exactly where all are read.
  *
- * Sums are in double; the full cache's attention is in float by the engine's kernels.
+ * Sums are in double; the full cache's attention is in float by the engine's kernels. Its rows and
+ * queries stay for as long as a prompt's settings are at work; each of their steps computes its
+ * attention anew, which is part of decode_seconds: such runs say nothing about speed.
  */
 #ifndef KVLAB_LAYER_ERROR_H
 #define KVLAB_LAYER_ERROR_H

@@ -48,7 +48,8 @@ const struct opt protocol_options[] = {
              "compared (kvlab list metrics)"},
     {.name = "layers", .type = OPT_BOOL, .offset = AT(layers),
      .help = "with metric nll, kl or agree: for each layer how far the rows are off and how much "
-             "of the full cache's attention is lost, in table layer_error; steps take longer"},
+             "of the full cache's attention is lost, in table layer_error; decoding takes longer, "
+             "and its speed says nothing"},
     {0}};
 /* clang-format on */
 
