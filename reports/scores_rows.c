@@ -10,7 +10,9 @@
     " coalesce(p.preset, '') || iif(p.compress_at = 'context', ', compress_at context', '') ||"    \
     " iif(p.decode_tail > 0, ', decode_tail ' || p.decode_tail, '') ||"                            \
     " coalesce((SELECT ', metric ' || value FROM protocol_option WHERE protocol = p.id"            \
-    "           AND name = 'metric' AND value <> 'task'), ''), p.json"
+    "           AND name = 'metric' AND value <> 'task'), '') ||"                                  \
+    " coalesce((SELECT ', layers' FROM protocol_option WHERE protocol = p.id"                      \
+    "           AND name = 'layers' AND value = 'true'), ''), p.json"
 #define ROW_TABLES                                                                                 \
     " JOIN setting c ON c.id = r.setting JOIN model m ON m.id = r.model"                           \
     " JOIN protocol p ON p.id = r.protocol"

@@ -52,7 +52,7 @@ static void add(struct table_data *d, struct json *const *protocols, const char 
 static bool is_said(const struct table_data *d, const char *name)
 {
     bool said = !strcmp(name, "preset") || !strcmp(name, "compress_at") ||
-                !strcmp(name, "decode_tail") || !strcmp(name, "metric");
+                !strcmp(name, "decode_tail") || !strcmp(name, "metric") || !strcmp(name, "layers");
     for (int i = 0; i < d->n_differing; i++)
         said |= !strcmp(name, d->differing[i]);
     return said;

@@ -79,20 +79,22 @@ static void add_memory(void *arg, const struct left_group *g)
     const struct forecast *f = s->f;
     const struct model *m = f->plan->variants[g->variant].model;
     int n = lengths_prompt(&f->lengths, g->variant, g->task, g->sample);
-    int room = n + lengths_answer(&f->lengths, g->variant, g->task);
+    int answer = lengths_answer(&f->lengths, g->variant, g->task), room = n + answer;
+    const struct protocol *p = &f->plan->variants[g->variant].variant->protocol;
     size_t caches = 0, largest = 0, replay = 0;
     if (is_covered(s, g, n, room))
         return;
     for (int i = 0; i < g->n && i < MODEL_BATCH_MAX; i++) {
         const struct exp_setting *setting = &f->plan->x->settings[g->settings[i]];
-        size_t one = group_cache_need(m, setting, room);
+        size_t one = group_cache_need(m, setting, room, p->layers);
         size_t fed = reading_replay_bytes(m, &setting->chain, n);
         caches += one;
         largest = one + fed > largest ? one + fed : largest;
         replay = fed > replay ? fed : replay;
     }
-    caches = group_need(m, s->threads, (size_t)n, caches + replay);
-    largest = group_need(m, s->threads, (size_t)n, largest);
+    size_t teacher = teacher_need(m, p->judge, p->layers, n, answer);
+    caches = group_need(m, s->threads, (size_t)n, caches + replay + teacher);
+    largest = group_need(m, s->threads, (size_t)n, largest + teacher);
     s->f->memory.group = caches > s->f->memory.group ? caches : s->f->memory.group;
     s->f->memory.single = largest > s->f->memory.single ? largest : s->f->memory.single;
 }
@@ -210,8 +212,8 @@ static void want_rate(void *arg, const struct left_group *g)
 static void limit_batch(const struct forecast *f, struct rate_want *want)
 {
     const struct plan_variant *v = &f->plan->variants[want->variant];
-    size_t cache =
-        group_cache_need(v->model, &f->plan->x->settings[want->settings[0]], want->tokens);
+    size_t cache = group_cache_need(v->model, &f->plan->x->settings[want->settings[0]],
+                                    want->tokens, v->variant->protocol.layers);
     size_t room = f->size.memory / (size_t)f->size.workers / (cache + 1);
     if ((size_t)want->batch > room)
         want->batch = (int)room;

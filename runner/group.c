@@ -63,6 +63,9 @@ void group_free(struct group *g)
         kv_cache_free(g->sequences[i].cache);
         decoded_release(&g->sequences[i].out);
     }
+    for (int i = 0; g->layers && i < g->claim.n; i++)
+        layer_sums_free(g->layers[i]);
+    free(g->layers);
     free(g->sequences);
     free(g->replayed);
     free(g->refused);
@@ -87,6 +90,7 @@ static int find_teacher(struct group *g, struct text filled, struct err *e)
                                    .full = (size_t)g->prompt.read == g->prompt.ids.n};
     if (teacher_open(&g->teacher, judge, g->model, answer, g->rules.max_new, prompt, e))
         return -1;
+    g->teacher.layers = g->variant->variant->protocol.layers;
     g->rules.max_new = (int)g->teacher.ids.n;
     return 0;
 }
@@ -123,9 +127,10 @@ static int room_of(const struct group *g)
     return (int)g->prompt.ids.n + g->rules.max_new;
 }
 
-size_t group_cache_need(const struct model *m, const struct exp_setting *s, int room)
+size_t group_cache_need(const struct model *m, const struct exp_setting *s, int room, bool layers)
 {
-    return kv_cache_bytes(&s->chain, model_shape(m), model_engine(m), room);
+    return kv_cache_bytes(&s->chain, model_shape(m), model_engine(m), room) +
+           (layers ? layer_sums_bytes(model_shape(m), &s->chain, room) : 0);
 }
 
 /* One layer's rows, a copy for each thread, and the activations. */
@@ -139,7 +144,12 @@ size_t group_need(const struct model *m, int threads, size_t prompt_tokens, size
 
 size_t group_cache_bytes(const struct group *g, int setting)
 {
-    return group_cache_need(g->model, g->settings[setting], room_of(g));
+    return group_cache_need(g->model, g->settings[setting], room_of(g), g->teacher.layers);
+}
+
+size_t group_kept_bytes(const struct group *g)
+{
+    return teacher_kept_bytes(&g->teacher, g->model, (int)g->prompt.ids.n);
 }
 
 /* Replays follow each other: the largest. */
@@ -179,6 +189,7 @@ static void open_sequences(struct group *g, const struct reading *r)
     g->sequences = xcalloc((size_t)g->claim.n, sizeof *g->sequences);
     g->replayed = xcalloc((size_t)g->claim.n, sizeof *g->replayed);
     g->refused = xcalloc((size_t)g->claim.n, sizeof *g->refused);
+    g->layers = xcalloc((size_t)g->claim.n, sizeof *g->layers);
     for (int i = 0; i < g->claim.n; i++) {
         const struct kv_chain *chain = &g->settings[i]->chain;
         struct sequence *s = &g->sequences[i];
@@ -188,6 +199,8 @@ static void open_sequences(struct group *g, const struct reading *r)
                                .n_tail = (int)g->prompt.ids.n - g->prompt.read};
         s->cache = kv_cache_new(chain, model_shape(g->model), model_engine(g->model), room_of(g));
         decoded_init(&s->out);
+        if (g->teacher.full)
+            g->layers[i] = layer_sums_new(g->teacher.full, s->cache);
         if (reading_check(g->model, r, chain, &g->refused[i]))
             s->out.stop = "refused";
     }
@@ -295,6 +308,16 @@ static void put_ledger(struct letter *l, const struct group *g, const struct seq
         ledger_rows(&all, model_weight_bits(g->model) / 8, s->out.weight_bits / 8, l->ledger);
 }
 
+static void put_layers(struct letter *l, const struct group *g, int i)
+{
+    if (!g->layers[i])
+        return;
+    l->result.n_layers = model_shape(g->model)->n_layers;
+    l->layers = xcalloc((size_t)l->result.n_layers, sizeof *l->layers);
+    layer_sums_put(g->layers[i], g->sequences[i].cache, l->layers);
+    l->result.layers = l->layers;
+}
+
 static void put_score(struct letter *l, const struct group *g, struct buf *warning)
 {
     const struct metric *m = g->task->metric;
@@ -330,6 +353,8 @@ static void close_sequence(struct group *g, int i)
 {
     kv_cache_free(g->sequences[i].cache);
     g->sequences[i].cache = NULL;
+    layer_sums_free(g->layers[i]);
+    g->layers[i] = NULL;
     decoded_release(&g->sequences[i].out);
     g->going--;
 }
@@ -354,6 +379,7 @@ struct letter *group_finish(struct group *g, int i, struct buf *warning)
     put_prompt(l, g);
     put_decoded(l, g, i);
     put_ledger(l, g, s);
+    put_layers(l, g, i);
     if (tokenizer_decode(model_get_tokenizer(g->model), said->v, said->n, &l->text, &why)) {
         buf_reset(&l->text);
         buf_str(&l->text, why.msg);

@@ -21,6 +21,7 @@ struct group {
     struct stop_rules rules;
     struct teacher teacher;          // where the protocol's metric wants one
     struct sequence *sequences;      // [claim.n], once it has been read
+    struct layer_sums **layers;      // [claim.n], NULL where nobody asks; owned
     int going;                       // sequences that are not finished
     struct reading_replay *replayed; // [claim.n]: what each setting's method wanted of that; owned
     struct err *refused;             // [claim.n]: why a setting never began, or no message; owned
@@ -39,13 +40,15 @@ int group_prompt(struct group *g, struct err *e);
 /* Bytes that a worker of so many threads takes to read a prompt: the caches of its settings
  * (group_cache_need, summed), and beside them one layer's rows and the activations. */
 size_t group_need(const struct model *m, int threads, size_t prompt_tokens, size_t caches);
-/* room: tokens of prompt and answer. */
-size_t group_cache_need(const struct model *m, const struct exp_setting *s, int room);
+/* room: tokens of prompt and answer; layers: with sums by layer. */
+size_t group_cache_need(const struct model *m, const struct exp_setting *s, int room, bool layers);
 
 /* Bytes to read the prompt for the first n settings, replays included, and of what stays: their
  * caches. */
 size_t group_bytes(const struct group *g, int n);
 size_t group_cache_bytes(const struct group *g, int setting);
+/* And of what stays beside these until the group is freed. */
+size_t group_kept_bytes(const struct group *g);
 
 /* What a prompt takes from an earlier one that begins alike, and leaves to the next: see
  * kv_prefill_share. */

@@ -23,6 +23,7 @@ static void letter_free(struct letter *l)
 {
     buf_release(&l->text);
     buf_release(&l->ids);
+    free(l->layers);
     free(l);
 }
 

@@ -14,6 +14,7 @@ struct letter {
     int variant;                // of the plan: the sender's, for his report
     struct store_result result; // its strings lie in text and ids, or are of the program
     struct store_ledger ledger[LEDGER_ROWS_MAX];
+    struct store_layer *layers; // owned; NULL: none
     struct store_score score;
     bool scored;
     struct buf text, ids; // prediction or error; token ids

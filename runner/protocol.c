@@ -46,6 +46,10 @@ const struct opt protocol_options[] = {
      .help = "task: answers are generated and scored by the task's metric; nll, kl, agree: the "
              "reference answer is read instead, token by token, and what was expected of each is "
              "compared (kvlab list metrics)"},
+    {.name = "layers", .type = OPT_BOOL, .offset = AT(layers),
+     .help = "with metric nll, kl or agree: for each layer how far the rows are off and how much "
+             "of the full cache's attention is lost, in table layer_error; decoding takes longer, "
+             "and its speed says nothing"},
     {0}};
 /* clang-format on */
 
@@ -70,6 +74,12 @@ int protocol_read(struct protocol *p, const struct json *object, const struct mo
         if (opt_read(protocol_options, p, object, where, e))
             return -1;
     }
+    if (p->layers && p->judge == JUDGE_TASK)
+        return err_user(
+            e,
+            "%s: layers: true needs a reference answer to read: metric nll, kl or agree, "
+            "it is task",
+            where);
     if (p->max_prompt_tokens == 0)
         p->max_prompt_tokens =
             p->preset == PRESET_KVO ? spec->max_prompt_kvo : spec->max_prompt_longbench;
@@ -86,7 +96,8 @@ static bool came_later(const struct protocol *p, const struct opt *o)
     return (o->offset == AT(compute) && p->compute == COMPUTE_F32) ||
            (o->offset == AT(compress_at) && p->compress_at == AT_PROMPT) ||
            (o->offset == AT(decode_tail) && p->decode_tail == 0) ||
-           (o->offset == AT(judge) && p->judge == JUDGE_TASK);
+           (o->offset == AT(judge) && p->judge == JUDGE_TASK) ||
+           (o->offset == AT(layers) && !p->layers);
 }
 
 void protocol_put_options(const struct protocol *p, struct buf *out)

@@ -38,6 +38,7 @@ struct protocol {
     int compress_at;    // enum compress_at
     int decode_tail;    // tokens
     int judge;          // enum judge
+    int layers;         // errors by layer are stored, too (layer_error.h)
 };
 
 extern const struct opt protocol_options[];

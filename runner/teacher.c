@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "harness/base/mem.h"
-#include "harness/kv/method.h"
+#include "harness/model/reading.h"
 
 const struct judge_row judge_table[] = {
     {"task", "", 0},
@@ -73,49 +73,83 @@ void teacher_release(struct teacher *t)
 {
     tokens_release(&t->ids);
     free(t->reference);
+    layer_full_free(t->full);
 }
 
 /* ---- the full cache ---- */
 
-static bool wants_full(const struct teacher *t)
+static bool wants_logits(int judge)
 {
-    return t->judge == JUDGE_KL || t->judge == JUDGE_AGREE;
+    return judge == JUDGE_KL || judge == JUDGE_AGREE;
 }
 
-static void open_full(struct kv_chain *chain)
+static size_t logits_bytes(const struct model *m, int judge, int n_answer)
 {
-    struct err e;
-    struct json *list = json_read(text_of("[\"full\"]"), &e);
-    kv_chain_read(chain, list, "full", &e);
-    json_free(list);
+    size_t row = (size_t)model_get_config(m)->vocab * sizeof(float);
+    return wants_logits(judge) ? mem_size((size_t)n_answer, row) : 0;
+}
+
+/* first: answer token that counts. The token at n - 1 predicts the answer's first one. */
+static struct layer_span span_of(bool layers, int read, int n, int first, int n_answer)
+{
+    return (struct layer_span){.read = read,
+                               .first = n - 1 + first,
+                               .steps = layers ? n_answer - first : 0,
+                               .room = n + n_answer};
+}
+
+size_t teacher_need(const struct model *m, int judge, bool layers, int n_prompt, int n_answer)
+{
+    if (!wants_logits(judge) && !layers)
+        return 0;
+    struct layer_span span = span_of(layers, n_prompt, n_prompt, 0, n_answer);
+    return layer_full_bytes(model_shape(m), model_engine(m), span) +
+           logits_bytes(m, judge, n_answer);
 }
 
 size_t teacher_bytes(const struct teacher *t, const struct model *m, int n_prompt)
 {
-    struct kv_chain full;
-    if (!wants_full(t))
-        return 0;
-    open_full(&full);
-    size_t cache = kv_cache_bytes(&full, model_shape(m), model_engine(m), n_prompt + (int)t->ids.n);
-    kv_chain_release(&full);
-    return cache + t->ids.n * (size_t)t->vocab * sizeof(float);
+    return teacher_need(m, t->judge, t->layers, n_prompt, (int)t->ids.n);
+}
+
+size_t teacher_kept_bytes(const struct teacher *t, const struct model *m, int n_prompt)
+{
+    return t->layers ? teacher_bytes(t, m, n_prompt) : logits_bytes(m, t->judge, (int)t->ids.n);
+}
+
+/* Where the logits of answer token i go. */
+static float *row_of(const struct teacher *t, float *room, size_t i)
+{
+    return t->reference ? t->reference + i * (size_t)t->vocab : room;
+}
+
+static void feed(struct teacher *t, struct model *m, struct kv_cache *c, const int32_t *prompt,
+                 int read, int n)
+{
+    float *room = mem_aligned((size_t)t->vocab * sizeof *room);
+    struct reading_replay none;
+    reading_run(m, &(struct reading){.ids = prompt, .n = read}, &c, 1, row_of(t, room, 0), &none);
+    for (int i = read; i < n; i++)
+        model_step(m, &prompt[i], &c, 1, row_of(t, room, 0));
+    for (size_t i = 1; i < t->ids.n; i++)
+        model_step(m, &t->ids.v[i - 1], &c, 1, row_of(t, room, i));
+    free(room);
 }
 
 void teacher_read(struct teacher *t, struct model *m, const int32_t *prompt, int read, int n)
 {
-    struct kv_chain full;
-    size_t row = (size_t)t->vocab;
-    if (!wants_full(t))
+    int n_answer = (int)t->ids.n;
+    if (!wants_logits(t->judge) && !t->layers)
         return;
-    open_full(&full);
-    t->reference = mem_aligned(mem_size(t->ids.n, row * sizeof *t->reference));
-    struct kv_cache *c = model_read(m, &full, prompt, read, n + (int)t->ids.n, t->reference);
-    for (int i = read; i < n; i++)
-        model_step(m, &prompt[i], &c, 1, t->reference);
-    for (size_t i = 1; i < t->ids.n; i++)
-        model_step(m, &t->ids.v[i - 1], &c, 1, t->reference + i * row);
-    kv_cache_free(c);
-    kv_chain_release(&full);
+    if (wants_logits(t->judge))
+        t->reference = mem_aligned(logits_bytes(m, t->judge, n_answer));
+    struct layer_span span = span_of(t->layers, read, n, t->first, n_answer);
+    struct layer_full *full = layer_full_new(model_shape(m), model_engine(m), span);
+    feed(t, m, layer_full_cache(full), prompt, read, n);
+    if (t->layers)
+        t->full = full;
+    else
+        layer_full_free(full);
 }
 
 /* ---- what a token is worth ---- */

@@ -22,6 +22,7 @@
 #define KVLAB_TEACHER_H
 
 #include "harness/model/model.h"
+#include "runner/layer_error.h"
 
 /* What an item is scored by: its task's metric, or one of the above. */
 enum judge { JUDGE_TASK, JUDGE_NLL, JUDGE_KL, JUDGE_AGREE };
@@ -40,6 +41,8 @@ struct teacher {
     int first;         // the first one that counts
     int vocab;
     float *reference; // [ids.n][vocab]: logits of the full cache, where it is asked for; owned
+    bool layers;      // the full cache is to stay, for sums by layer
+    struct layer_full *full; // then: it; owned
 };
 
 /* What is known of a prompt. */
@@ -53,11 +56,14 @@ int teacher_open(struct teacher *t, int judge, const struct model *m, struct tex
                  struct taught_prompt prompt, struct err *e);
 void teacher_release(struct teacher *t); // zeroed is fine
 
-/* Bytes of reference, and of a cache of n tokens beside it while it is made. */
+/* Bytes of reference, and of a full cache beside it while it is made: of so many tokens. */
+size_t teacher_need(const struct model *m, int judge, bool layers, int n_prompt, int n_answer);
+/* Of this answer; and of what stays. */
 size_t teacher_bytes(const struct teacher *t, const struct model *m, int n_prompt);
+size_t teacher_kept_bytes(const struct teacher *t, const struct model *m, int n_prompt);
 
-/* Fills reference, if it is asked for: one more prefill and a step for each token. `read` of the
- * prompt's n tokens are read at once, the others step by step, as the settings do. */
+/* Fills reference and full, if one is asked for: one more prefill and a step for each token. `read`
+ * of the prompt's n tokens are read at once, the others step by step, as the settings do. */
 void teacher_read(struct teacher *t, struct model *m, const int32_t *prompt, int read, int n);
 
 /* Of token `at`, which these logits predict; NaN where they are no numbers. */

@@ -203,6 +203,7 @@ static void add_group(struct worker *w, struct group *g)
     w->going += g->claim.n;
     for (int i = 0; i < g->claim.n; i++)
         w->used += group_cache_bytes(g, i);
+    w->used += group_kept_bytes(g);
 }
 
 static int retire(struct worker *w, struct err *e);
@@ -310,6 +311,7 @@ static int retire(struct worker *w, struct err *e)
                 finish_sequence(w, g, i);
         if (g->going)
             continue;
+        w->used -= group_kept_bytes(g);
         group_free(g);
         w->groups[k--] = w->groups[--w->n_groups];
     }

@@ -89,8 +89,8 @@ static void open_heads(struct kv_cache *c)
     c->select_scratch = mem_aligned(mem_size(c->select_bytes, (size_t)kv_cache_units(c)));
 }
 
-/* Which slots a layer of this shape has; what is returned are the heads of one. */
-static struct kv_shape slots_of(const struct kv_chain *chain, const struct kv_shape *shape, int *n)
+struct kv_shape kv_cache_slots_of(const struct kv_chain *chain, const struct kv_shape *shape,
+                                  int *n)
 {
     struct kv_shape s = *shape;
     enum kv_heads heads = kv_chain_heads(chain);
@@ -106,7 +106,7 @@ static size_t layer_bytes(const struct kv_chain *chain, const struct kv_shape *s
 {
     int n;
     struct kv_part part = {.opt = chain->links[chain->owner[KV_CODEC]].opt,
-                           .shape = slots_of(chain, shape, &n),
+                           .shape = kv_cache_slots_of(chain, shape, &n),
                            .layer = layer,
                            .kernels = engine->kernels};
     const struct kv_codec *codec = engine->floats ? &kv_codec_reference : codec_of(chain, layer);
@@ -140,7 +140,7 @@ struct kv_cache *kv_cache_new(const struct kv_chain *chain, const struct kv_shap
     c->shape = *shape;
     c->cap = max_tokens;
     c->rope = engine->rope;
-    c->inside = slots_of(chain, shape, &c->n_slots);
+    c->inside = kv_cache_slots_of(chain, shape, &c->n_slots);
     c->record = record_size(chain, shape);
     c->content = content_dup(chain);
     c->seconds = xcalloc((size_t)shape->n_kv_heads, sizeof *c->seconds);
@@ -177,6 +177,7 @@ void kv_cache_free(struct kv_cache *c)
     free(c->weights);
     free(c->turned);
     free(c->select_scratch);
+    free(c->at);
     free(c);
 }
 

@@ -61,6 +61,17 @@ double kv_cache_seconds(const struct kv_cache *c);
 /* The step has passed all layers. */
 void kv_cache_advance(struct kv_cache *c);
 
+/* A cache that is watched keeps the position in the sequence of each row (at of its slots' parts),
+ * and calls back in every layer of every step, when all heads have read and before rows move or go:
+ * kv_cache_length() is the step's position, q [n_heads][head_dim] its queries, kv_cache_ranges()
+ * what each has read. The call may come from any thread, for several caches at the same time, and
+ * is part of what the step costs. Of a new cache, before it takes a prompt; others pay nothing. */
+typedef void kv_cache_watch(void *arg, const struct kv_cache *c, int layer, const float *q);
+void kv_cache_trace(struct kv_cache *c, kv_cache_watch *watch, void *arg);
+/* Bytes of these positions. */
+size_t kv_cache_trace_bytes(const struct kv_chain *chain, const struct kv_shape *shape,
+                            int max_tokens);
+
 /* What all layers hold now, and what the decode steps have read and written so far. */
 void kv_cache_ledger(const struct kv_cache *c, struct kv_ledger *out);
 

@@ -39,7 +39,7 @@ static int source_of(const struct adoption *a, int i)
 {
     const struct kv_codec *codec = kv_cache_slots(a->caches[i], a->layer)->rows.codec;
     for (int j = 0; codec->copy && j < i; j++)
-        if (a->caches[j]->cap == a->caches[i]->cap &&
+        if (a->caches[j]->cap == a->caches[i]->cap && !a->caches[j]->at == !a->caches[i]->at &&
             !memcmp(seen_by(a, j), seen_by(a, i), KV_CHAIN_MAX * sizeof(void *)) &&
             !strcmp(a->caches[j]->content, a->caches[i]->content))
             return j;
@@ -81,6 +81,7 @@ static void arrange(void *arg, int i, int worker)
     (void)worker;
     assert(l->rows.n == 0 && a->prompt->rows->n <= c->cap);
     a->prompt->scratch[i].n = a->prompt->rows->n;
+    kv_cache_trace_prompt(c, l, &all, all.n_prompt);
     for (int k = 0; k < c->chain->n; k++)
         if (c->chain->links[k].method->adopt)
             c->chain->links[k].method->adopt(&l->parts[k], &a->prompt->scratch[i], &all,
@@ -144,6 +145,7 @@ static void copy_slot(const struct kv_cache *c, struct slot *to, const struct sl
                    link->method->state_size(link->opt, &c->inside, c->cap));
     }
     to->rows.codec->copy(to->rows.store, from->rows.store);
+    kv_cache_trace_copy(c, to, from);
     to->rows.n = from->rows.n;
 }
 

@@ -140,6 +140,7 @@ static void keep_slot(void *arg, int i, int worker)
     if (kept.rows)
         topk_indices(mine, x->contest.scores + (size_t)i * (size_t)x->contest.n, x->contest.n, n);
     gather(x, i, &kept, n, rows);
+    kv_cache_trace_prompt(x->c, s, &kept, n);
     arrange(x, i, &kept, rows);
     s->rows.codec->begin(s->rows.store, rows, kv_cache_due(x->c, s, n));
     for (int h = 0; h < x->c->inside.n_kv_heads; h++)

@@ -1,6 +1,6 @@
 /*
  * What the files of the cache share: cache.c opens and counts, cache_adopt.c takes a prompt,
- * cache_compress.c what stays of one, cache_step.c attends.
+ * cache_compress.c what stays of one, cache_step.c attends, cache_trace.c follows rows about.
  */
 #ifndef KVLAB_CACHE_INT_H
 #define KVLAB_CACHE_INT_H
@@ -39,6 +39,9 @@ struct kv_cache {
     double *seconds;    // [n_kv_heads] of threads in steps; the first has what is of no head, too
     double layer_start; // their sum before the layer at work
     double cost;        // seconds of the layer before
+    int *at;            // [n_layers][units][cap], or NULL: no row's position is kept
+    kv_cache_watch *watch;
+    void *watch_arg;
 };
 
 static inline struct slot *kv_cache_slots(const struct kv_cache *c, int layer)
@@ -61,6 +64,18 @@ static inline int kv_cache_source(const struct kv_cache *c, int u)
 /* Rows stay or go, or slots are several: see cache_compress.c. seen [KV_CHAIN_MAX] */
 void kv_cache_compress(struct kv_cache *c, const struct kv_engine *engine, int layer,
                        const struct kv_prompt *prompt, const void *const *seen);
+
+/* Which slots a layer of this shape has; what is returned are the heads of one. */
+struct kv_shape kv_cache_slots_of(const struct kv_chain *chain, const struct kv_shape *shape,
+                                  int *n);
+
+/* Where positions are kept, and else nothing. A slot has taken rows of the prompt, or what `from`
+ * has of it; the row that comes now; one row has gone. */
+void kv_cache_trace_prompt(const struct kv_cache *c, struct slot *s, const struct kv_kept *kept,
+                           int n);
+void kv_cache_trace_copy(const struct kv_cache *c, struct slot *to, const struct slot *from);
+void kv_cache_trace_row(const struct kv_cache *c, struct slot *s);
+void kv_cache_trace_drop(const struct kv_cache *c, struct slot *s, int row);
 
 /* Rows that are to be packed, of n_before and those that come. */
 int kv_cache_due(const struct kv_cache *c, const struct slot *s, int n_before);

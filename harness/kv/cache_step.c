@@ -52,8 +52,14 @@ static void begin_row(struct kv_cache *c, int layer, float *k, float *v)
         struct slot *s = &kv_cache_slots(c, layer)[i];
         struct kv_rows row = row_of(c, i, k, v);
         s->rows.codec->begin(s->rows.store, &row, kv_cache_due(c, s, s->rows.n));
+        kv_cache_trace_row(c, s);
         s->rows.n++;
     }
+}
+
+static size_t width_of_queries(const struct kv_cache *c)
+{
+    return (size_t)c->shape.n_heads * (size_t)c->shape.head_dim;
 }
 
 static int group_of(const struct kv_cache *c)
@@ -245,6 +251,7 @@ static void drop_rows(struct kv_cache *c, struct slot *s)
         return;
     while ((row = c->chain->links[link].method->evict(&s->parts[link], &s->rows)) >= 0) {
         s->rows.codec->drop(s->rows.store, row);
+        kv_cache_trace_drop(c, s, row);
         s->rows.n--;
         s->rows.moved = row < s->rows.moved ? row : s->rows.moved;
     }
@@ -264,6 +271,8 @@ static void end_slot(struct kv_cache *c, struct slot *s)
 static void end_cache(struct step *s, int i)
 {
     struct kv_cache *c = s->caches[i];
+    if (c->watch)
+        c->watch(c->watch_arg, c, s->layer, s->q + (size_t)i * width_of_queries(c));
     for (int k = 0; k < c->n_slots; k++)
         end_slot(c, &kv_cache_slots(c, s->layer)[k]);
     c->read_full += kv_cache_full_bits(c, c->n + 1);

@@ -50,6 +50,8 @@ struct kv_part {
     void *scratch; // scratch_size() bytes, lost between calls
     /* Where the codec may take the memory that it counts in bytes(), or NULL. */
     struct mem_arena *arena;
+    /* The position in the sequence that each row came from, or NULL: see kv_cache_trace. */
+    int *at; // [n_kv_heads][cap]
 };
 
 enum { KV_PIECES = 4 }; // that a codec may take of part->arena

@@ -187,7 +187,8 @@ struct kv_method {
     /* KV_OBSERVE in a step: the weights of the rows read, ranges in order. */
     void (*observe_step)(const struct kv_part *part, int head, const struct kv_range *ranges,
                          int n_ranges, const float *weights);
-    /* KV_ORDER: after all heads' attention. The first row that is not where it was, or layer->n. */
+    /* KV_ORDER: after all heads' attention. The first row that is not where it was, or layer->n.
+     * Rows that are permuted, here and in adopt(), are told to kv_rows_permuted (rows.h). */
     int (*step_end)(const struct kv_part *part, const struct kv_layer *layer);
     /* KV_EVICT: after that, and until it says -1: the row to drop of all heads of the slot; those
      * behind it move up by one. */

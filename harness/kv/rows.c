@@ -65,6 +65,13 @@ void kv_rows_permute(void *rows, size_t row_bytes, int n, const int *order)
     }
 }
 
+void kv_rows_permuted(const struct kv_part *part, int kv_head, int from, int n, const int *order)
+{
+    if (part->at)
+        kv_rows_permute(part->at + (size_t)kv_head * (size_t)part->cap + (size_t)from,
+                        sizeof *part->at, n, order);
+}
+
 void kv_rows_halve(const struct kernels *kn, float *x, size_t n)
 {
     uint16_t half[256];

@@ -19,6 +19,9 @@ struct kv_rows kv_rows_one(float *k, float *v);
 /* Row j becomes what row order[j] was; row_bytes is at most KV_ROW_BYTES_MAX. */
 enum { KV_ROW_BYTES_MAX = 8192 };
 void kv_rows_permute(void *rows, size_t row_bytes, int n, const int *order);
+/* Whoever permutes rows from..from+n-1 of a KV head of its slot, in adopt() or in a step, says so:
+ * where their positions are traced, these go along. */
+void kv_rows_permuted(const struct kv_part *part, int kv_head, int from, int n, const int *order);
 
 /* f32 numbers to the nearest that f16 has, in place. */
 void kv_rows_halve(const struct kernels *kn, float *x, size_t n);

@@ -95,6 +95,7 @@ void kvo_ordering_adopt(const struct kv_part *p, struct kv_rows *rows, const str
         kvo_order_chunks(s.index, s.score, 0, state->ordered, o->chunk);
         kv_rows_permute(kv_rows_k(rows, d, h, 0), row, state->ordered, s.index);
         kv_rows_permute(kv_rows_v(rows, d, h, 0), row, state->ordered, s.index);
+        kv_rows_permuted(p, h, 0, state->ordered, s.index);
     }
 }
 
@@ -131,6 +132,7 @@ int kvo_ordering_step_end(const struct kv_part *p, const struct kv_layer *layer)
     for (int h = 0; h < heads; h++) {
         kvo_order_chunks(s.index, sums_of(p, h), 0, o->window, o->chunk);
         layer->codec->permute(layer->store, h, state->ordered, o->window, s.index);
+        kv_rows_permuted(p, h, state->ordered, o->window, s.index);
         kvo_sums_shift(sums_of(p, h), o->window);
     }
     state->ordered += o->window;

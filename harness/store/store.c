@@ -28,10 +28,14 @@ static const char *const version_4[] = {
 static const char *const version_5[] = {
 #include "schema_5.inc"
     NULL};
+static const char *const version_6[] = {
+#include "schema_6.inc"
+    NULL};
 
 /* steps[v] leads from version v to v + 1. To change the schema add a step; never change one that
  * was released. A new database takes all of them. */
-static const char *const *const steps[] = {version_1, version_2, version_3, version_4, version_5};
+static const char *const *const steps[] = {version_1, version_2, version_3,
+                                           version_4, version_5, version_6};
 
 enum { STORE_VERSION = sizeof steps / sizeof *steps };
 

@@ -287,6 +287,13 @@ struct store_ledger {
     int64_t read_bytes, written_bytes; // summed over the decode steps
 };
 
+/* What the setting's cache is off in one layer: see runner/layer_error.h. NaN: not known. */
+struct store_layer {
+    int layer;
+    double key_error, value_error; // relative
+    double mass_lost;              // 0..1
+};
+
 /* Start from STORE_RESULT: everything unknown. */
 struct store_result {
     const char *error;      // the reason of a failed job; NULL when it is done
@@ -306,6 +313,8 @@ struct store_result {
     int64_t kv_read_bytes, kv_read_full_bytes; // summed over the decode steps
     const struct store_ledger *ledger;         // a class at most once; of a failed job ignored
     int n_ledger;
+    const struct store_layer *layers; // each once; of a failed job ignored
+    int n_layers;
 };
 
 #define STORE_RESULT                                                                               \
@@ -334,7 +343,8 @@ struct store_finished {
                // then nothing of it is stored
 };
 
-/* Results, ledgers and scores, all of them in one transaction: a commit waits for the disk. */
+/* Results, ledgers, errors of layers and scores, all of them in one transaction: a commit waits for
+ * the disk. */
 int store_finish(struct store *s, struct store_finished *list, int n, struct err *e);
 
 /* An item that was made elsewhere: a job and what came of it. */

@@ -94,6 +94,9 @@ static const struct rule {
     {true, "items have bytes by class and no answer",
      "SELECT DISTINCT 'job ' || j.id FROM item_ledger l JOIN job j ON j.id = l.job"
      " WHERE j.state <> 'done'"},
+    {true, "items have errors by layer and no answer",
+     "SELECT DISTINCT 'job ' || j.id FROM layer_error l JOIN job j ON j.id = l.job"
+     " WHERE j.state <> 'done'"},
     {true, "items: bytes by class do not add up to those of the cache",
      "SELECT 'job ' || j.id || ', ' || sum(l.held_bytes) || ' and ' || j.kv_bytes"
      " FROM item_ledger l JOIN job j ON j.id = l.job WHERE l.class <> 'weights'"

@@ -1,4 +1,4 @@
-/* What came out: a result, its ledger and its scores, in one transaction. */
+/* What came out: a result, its ledger, its layers and its scores, in one transaction. */
 #include "harness/store/store.h"
 
 #include <assert.h>
@@ -68,6 +68,13 @@ static int put_ledger(struct store *s, int64_t job, const struct store_ledger *l
     return db_run(s->db, "INSERT INTO item_ledger VALUES (?1, ?2, ?3, ?4, ?5)", v, 5, NULL, e);
 }
 
+static int put_layer(struct store *s, int64_t job, const struct store_layer *l, struct err *e)
+{
+    struct db_val v[] = {val_int(job), val_int(l->layer), val_num(l->key_error),
+                         val_num(l->value_error), val_num(l->mass_lost)};
+    return db_run(s->db, "INSERT INTO layer_error VALUES (?1, ?2, ?3, ?4, ?5)", v, 5, NULL, e);
+}
+
 int store_put_score(struct store *s, int64_t job, const struct store_score *score, struct err *e)
 {
     struct db_val v[] = {val_int(job), val_str(score->metric), val_int(score->metric_version),
@@ -86,6 +93,9 @@ int store_put_outcome(struct store *s, int64_t job, const char *now, const struc
     for (int i = 0; i < r->n_ledger; i++)
         if (put_ledger(s, job, &r->ledger[i], e))
             return err_in(e, "class %s", r->ledger[i].class);
+    for (int i = 0; i < r->n_layers; i++)
+        if (put_layer(s, job, &r->layers[i], e))
+            return err_in(e, "layer %d", r->layers[i].layer);
     for (int i = 0; i < f->n_scores; i++)
         if (store_put_score(s, job, &f->scores[i], e))
             return -1;

@@ -50,7 +50,7 @@ int store_join_experiment(struct store *s, int64_t experiment, int64_t job, stru
 
 /* ---- store_finish.c ---- */
 
-/* What goes along with a job that has just ended: its failure, or its ledger and scores. */
+/* What goes along with a job that has just ended: its failure, or its ledger, layers and scores. */
 int store_put_outcome(struct store *s, int64_t job, const char *now, const struct store_finished *f,
                       struct err *e);
 

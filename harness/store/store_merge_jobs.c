@@ -20,6 +20,9 @@ static const struct merged_table scores = {
 static const struct merged_table ledgers = {"item_ledger", "job, class", false,
                                             IN_PIECE("s.job") " AND map_job.take",
                                             .choice = MERGE_NEITHER};
+static const struct merged_table layers = {"layer_error", "job, layer", false,
+                                           IN_PIECE("s.job") " AND map_job.take",
+                                           .choice = MERGE_NEITHER};
 
 /* ---- which of two ---- */
 
@@ -178,6 +181,8 @@ static int drop_ours(struct merge *m)
                    "DELETE FROM main.score WHERE job IN (SELECT dst FROM temp.map_job"
                    " WHERE take AND how NOT IN ('added', 'same'));"
                    "DELETE FROM main.item_ledger WHERE job IN (SELECT dst FROM temp.map_job"
+                   " WHERE take AND how <> 'added');"
+                   "DELETE FROM main.layer_error WHERE job IN (SELECT dst FROM temp.map_job"
                    " WHERE take AND how <> 'added')",
                    m->e);
 }
@@ -212,7 +217,7 @@ static int merge_items(struct merge *m, const struct merge_columns *c)
     if (db_get_int(m->db, "SELECT coalesce(max(id), 0) FROM main.job", NULL, 0, &last, m->e) < 0)
         return -1;
     return merge_copy(m, &jobs) || decide(m, c, last) || merge_copy(m, &scores) ||
-                   merge_copy(m, &ledgers) || merge_failures(m)
+                   merge_copy(m, &ledgers) || merge_copy(m, &layers) || merge_failures(m)
                ? -1
                : 0;
 }

@@ -114,6 +114,7 @@ static const char remove_sql[] =
     " OR experiment IN (SELECT id FROM temp.gone_experiment);"
     "DELETE FROM score WHERE job IN (SELECT id FROM temp.gone_job);"
     "DELETE FROM item_ledger WHERE job IN (SELECT id FROM temp.gone_job);"
+    "DELETE FROM layer_error WHERE job IN (SELECT id FROM temp.gone_job);"
     "DELETE FROM failure WHERE job IN (SELECT id FROM temp.gone_job);"
     "DELETE FROM job WHERE id IN (SELECT id FROM temp.gone_job);"
     "DELETE FROM experiment_factor WHERE run IN (SELECT id FROM temp.gone_run)"

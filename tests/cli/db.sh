@@ -34,6 +34,7 @@ dump() { # DB
             JOIN job j ON j.id = x.job ORDER BY 1, 2;
         SELECT j.identity, f.finished_at, f.error FROM failure f JOIN job j ON j.id = f.job ORDER BY 1, 2, 3;
         SELECT j.identity, s.metric, s.metric_version, s.value FROM score s JOIN job j ON j.id = s.job ORDER BY 1, 2, 3;
+        SELECT j.identity, l.layer, l.key_error, l.value_error, l.mass_lost FROM layer_error l JOIN job j ON j.id = l.job ORDER BY 1, 2;
         SELECT r.identity, t.identity, p.score, p.n, p.stderr, p.source FROM published p
             JOIN run r ON r.id = p.run JOIN task t ON t.id = p.task ORDER BY 1, 2;
         SELECT c.identity, o.method, o.name, o.value FROM setting_option o JOIN setting c ON c.id = o.setting ORDER BY 1, 2, 3;
@@ -46,7 +47,8 @@ undo() { # DB CONDITION
     sqlite3 "$1" "UPDATE job SET state = 'ready', prediction = NULL, error = NULL, finished_at = NULL, build = NULL, owner = NULL,
             prompt_tokens = NULL, new_tokens = NULL, stop = NULL, kv_bytes = NULL, kv_full_bytes = NULL WHERE $2;
         DELETE FROM score WHERE job IN (SELECT id FROM job WHERE state = 'ready');
-        DELETE FROM item_ledger WHERE job IN (SELECT id FROM job WHERE state = 'ready')"
+        DELETE FROM item_ledger WHERE job IN (SELECT id FROM job WHERE state = 'ready');
+        DELETE FROM layer_error WHERE job IN (SELECT id FROM job WHERE state = 'ready')"
 }
 
 "$KVLAB" run db.json --db all.db >out 2>err
@@ -54,6 +56,7 @@ is "a run to cut up" 0 $?
 sqlite3 all.db "INSERT INTO run VALUES (90, 'paper', 1, 1, 1, 'published', '2026-01-01T00:00:00Z');
     INSERT INTO experiment_run VALUES (1, 90, 9, 'paper');
     INSERT INTO published VALUES (90, 1, 41.5, 200, NULL, 'Table 3');
+    INSERT INTO layer_error SELECT id, 3, 0.125, NULL, 0.0625 * (id % 8) FROM job;
     INSERT INTO failure (job, finished_at, error) VALUES (2, '2026-01-01T00:00:00Z', 'once')"
 items=$(sqlite3 all.db "SELECT count(*) FROM job")
 is "of 18 items" 18 "$items"
@@ -169,7 +172,7 @@ done
 dump x.db >got
 is "and the others are merged" "" "$(diff want got)"
 is "a refused file is as it was" "$sum" "$(cksum <torn.db)"
-for v in 1 2 3; do
+for v in 1 2 3 4 5; do
     sqlite3 "old$v.db" <"$TOP/tests/unit/data/store/version_$v.sql"
     sum=$(cksum <"old$v.db")
     rm -f x.db

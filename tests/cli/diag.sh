@@ -105,4 +105,79 @@ is "an unknown metric is refused" 2 $?
 like "with those there are" "*metric*klx*nll*" "$(cat err)"
 like "kvlab list metrics has them" "*nll*nats*kl*full cache*agree*" "$("$KVLAB" list metrics)"
 
+# ---- by layer ----
+layered() { # OPTIONS [METRIC]
+    cat <<C
+{"name": "layers", "model": "mini", "samples": 3, "data": {"seed": 5, "words": 200},
+ "tasks": ["mini_report"], "protocol": {$1, "metric": "${2:-nll}"},
+ "settings": [{"name": "full", "chain": ["full"]}, {"name": "recent", "chain": [{"recent": {"kept": 0.25}}]},
+              {"name": "rtn", "chain": ["rtn"]}, {"name": "adakv", "chain": ["snapkv", "adakv"]}, {"name": "kvo", "chain": ["kvo"]}]}
+C
+}
+of() { "$KVLAB" query --db "$1" --format csv "$2" | tail -n +2; }
+all_layers="SELECT i.setting, i.sample_index, i.score, l.layer, l.key_error, l.value_error, l.mass_lost
+    FROM item i LEFT JOIN layer_error l ON l.job = i.job ORDER BY 1, 2, 4"
+layered '"layers": true' >layers.json
+"$KVLAB" run layers.json --db f.db >out 2>err
+is "a run that looks at layers" 0 $?
+is "has a row for each item and layer" "120 15 8" "$(of f.db "SELECT count(*) || ' ' || count(DISTINCT job) || ' ' || count(DISTINCT layer) FROM layer_error")"
+share() { of f.db "SELECT $2 FROM layer_error l JOIN item i ON i.job = l.job WHERE setting = '$1'"; }
+is "nothing is off in the full cache" "0,0,0" "$(share full "max(key_error) + 0, max(value_error) + 0, max(mass_lost) + 0" | sed 's/\.0//g')"
+is "rows that stay are whole, and attention is lost" "1,1" "$(share recent "max(key_error) = 0, min(mass_lost) > 0.1")"
+is "coarse rows are off, and no attention is lost" "1,1" "$(share rtn "min(key_error) > 0.01 AND max(key_error) < 0.2, max(mass_lost) = 0")"
+is "what is chosen by its attention loses less" 1 "$(awk -v a="$(share adakv "avg(mass_lost)")" -v b="$(share recent "avg(mass_lost)")" 'BEGIN { print (0 < a && a < b) }')"
+is "layers are the model's, in order: kvo leaves two alone" "0,0|1,0|2,1|3,1|4,1|5,1|6,1|7,1" \
+    "$(of f.db "SELECT layer, min(key_error) > 0.01 FROM layer_error l JOIN item i ON i.job = l.job WHERE setting = 'kvo' GROUP BY layer" | paste -sd '|')"
+"$KVLAB" query --example layer_error --db f.db >out
+is "there is a question about it" 0 $?
+like "which it answers" "*model*setting*layer*key error %*value error %*attention lost %*" "$(cat out)"
+is "for one task" 0 "$("$KVLAB" query --example layer_error --param task=mini_code --db f.db --format csv | tail -n +2 | wc -l)"
+
+for options in '"layers": false' '"preset": "longbench"'; do
+    layered "$options" >plain.json
+    "$KVLAB" run plain.json --db g.db >out 2>err
+done
+is "without it there are no rows, and false says nothing" "0 1 15" \
+    "$(of g.db "SELECT (SELECT count(*) FROM layer_error) || ' ' || (SELECT count(*) FROM protocol) || ' ' || (SELECT count(*) FROM job)")"
+layered '"layers": [false, true]' kl >both.json
+"$KVLAB" run both.json --db both.db >out 2>err
+like "two protocols that differ in that alone have names of their own" \
+    "0 *protocol longbench, metric kl, 5 settings*protocol longbench, metric kl, layers, 5 settings*" "$? $(cat out)"
+is "the scores are the same" "$(of g.db "SELECT setting, sample_index, score FROM item ORDER BY 1, 2")" \
+    "$(of f.db "SELECT setting, sample_index, score FROM item ORDER BY 1, 2")"
+layered '"layers": true, "decode_tail": 20' agree >tail.json
+"$KVLAB" run tail.json --db h.db --threads 1 --workers 1 >out 2>err
+is "the prompt's last tokens may be steps, too" "0 120" "$? $(of h.db "SELECT count(*) FROM layer_error WHERE mass_lost IS NOT NULL")"
+
+# Stopped, killed, and gone on with: each row once, and what it was.
+"$KVLAB" run layers.json --db i.db --limit 1 >out 2>err
+for pause in 0.2 0.3 0.5; do
+    "$KVLAB" run layers.json --db i.db >out 2>err &
+    pid=$!
+    sleep "$pause"
+    kill -9 $pid 2>/dev/null
+    wait $pid 2>/dev/null
+done
+"$KVLAB" run layers.json --db i.db >out 2>err
+is "a killed run goes on" 0 $?
+of f.db "$all_layers" >want
+of i.db "$all_layers" >got
+is "with the same rows" "" "$(diff want got)"
+"$KVLAB" run layers.json --db j.db --floats >out 2>err
+of j.db "SELECT layer, setting, mass_lost > 0.01, key_error > 0.01 FROM layer_error l JOIN item i ON i.job = l.job GROUP BY 1, 2" >got
+of f.db "SELECT layer, setting, mass_lost > 0.01, key_error > 0.01 FROM layer_error l JOIN item i ON i.job = l.job GROUP BY 1, 2" >want
+is "floats show the same" "" "$(diff want got)"
+"$KVLAB" db merge k.db g.db f.db >out
+is "a merge takes them along" "0 120" "$? $(of k.db "SELECT count(*) FROM layer_error")"
+"$KVLAB" db prune k.db --experiment layers --yes >out
+is "and pruning does" "0 0" "$? $(of k.db "SELECT count(*) FROM layer_error")"
+
+layered '"layers": true' task >bad.json
+"$KVLAB" run bad.json --db l.db >out 2>err
+is "answers of the model's own have no layers" 2 $?
+like "which is said" "*layers: true*metric nll, kl or agree*" "$(cat err)"
+layered '"layer": true' >bad.json
+"$KVLAB" run bad.json --db l.db >out 2>err
+like "a slip is named" "2 *layer*layers*" "$? $(cat err)"
+
 done_testing

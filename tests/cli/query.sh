@@ -72,5 +72,7 @@ is "flips: two items of five tasks and one of the sixth" 11 "$(q --example flips
 is "flips: none at 4 bits" 1 "$(q --example flips --param bits=4 --format csv | wc -l)"
 is "recent: three runs today" 3 "$(q --example recent --format json | grep -c kvo)"
 is "recent: none of another commit" 1 "$(q --example recent --param commit=abc --format csv | wc -l)"
+is "layer_error: what is not known is left out of the mean" "mini,1,full,0,24,25,50,0|mini,1,full,1,24,,,100" "$(q --example layer_error \
+    --format csv | grep ',full,' | sed 's/\.0\b//g' | paste -sd '|')"
 is "frontier: all three, none dominates" 3 "$(q --example frontier --format json | grep -c mini)"
 done_testing

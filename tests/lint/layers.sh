@@ -18,7 +18,7 @@ declare -A may=(
     [tests]="any"
 )
 # What Makefile writes into build/VARIANT/gen.
-generated="build_info.inc questions.inc report.css.inc report.js.inc schema.inc schema_2.inc schema_3.inc schema_4.inc schema_5.inc"
+generated="build_info.inc questions.inc report.css.inc report.js.inc schema.inc schema_2.inc schema_3.inc schema_4.inc schema_5.inc schema_6.inc"
 
 folder_of() { # the row that a path belongs to
     case $1 in

@@ -129,11 +129,12 @@ static inline void finish(struct fixture *f, const struct store_claim *c, const 
     }
 }
 
-/* Every job done, with its score, and a ledger of 100 bytes held and 70 read. */
+/* Every job done, with its score, a ledger of 100 bytes held and 70 read, and two layers. */
 static inline void finish_all(struct fixture *f)
 {
     struct store_ledger ledger[] = {
         {"rows", 60, 70, 5}, {"recent", 40, 0, 5}, {"weights", 7, 7, 0}};
+    struct store_layer layers[] = {{0, 0.5, 0.25, 0.125}, {1, NAN, NAN, 1}};
     struct store_score score = {"f1", 1, 0.5};
     struct store_result r = STORE_RESULT;
     struct store_claim c;
@@ -142,6 +143,8 @@ static inline void finish_all(struct fixture *f)
     r.kv_read_bytes = 70, r.kv_read_full_bytes = 280;
     r.ledger = ledger;
     r.n_ledger = 3;
+    r.layers = layers;
+    r.n_layers = 2;
     for (;;) {
         assert_int_equal(store_claim(f->s, 0, &c, &e), 0);
         if (!c.n)

@@ -67,7 +67,7 @@ static size_t need(int task, size_t sample, int from, int to, int step)
     int n = lengths_prompt(l, 0, task, sample);
     size_t caches = 0;
     for (int k = from; k <= to; k += step)
-        caches += group_cache_need(m, &x.settings[k], n + lengths_answer(l, 0, task));
+        caches += group_cache_need(m, &x.settings[k], n + lengths_answer(l, 0, task), false);
     return group_need(m, 1, (size_t)n, caches);
 }
 

@@ -15,7 +15,7 @@
 #include "tests/unit/scratch.h"
 #include "tests/unit/sql_rows.h"
 
-enum { OLDEST = 1, NEWEST = 5 };
+enum { OLDEST = 1, NEWEST = 6 };
 
 static struct err e;
 
@@ -48,7 +48,8 @@ static void make_old(const char *path, int version)
 static const char queries_sql[] =
     "SELECT 'SELECT ' || group_concat('\"' || i.name || '\"') || ' FROM ' || o.name ||"
     " CASE o.name WHEN 'protocol_option' THEN"
-    "  ' WHERE name NOT IN (''compress_at'', ''decode_tail'', ''metric'')' ELSE '' END ||"
+    "  ' WHERE name NOT IN (''compress_at'', ''decode_tail'', ''metric'', ''layers'')' ELSE '' END "
+    "||"
     " ' ORDER BY 1, 2' FROM sqlite_schema o, pragma_table_info(o.name) i"
     " WHERE o.type IN ('table', 'view') AND o.name NOT IN ('docs') GROUP BY o.name";
 
@@ -150,7 +151,7 @@ static void json_becomes_rows(void **state)
              "SELECT * FROM protocol_option WHERE name IN ('compute', 'bos', 'wrapper')", &b);
     sql_rows(store_db(s), "SELECT * FROM experiment_factor", &b);
     assert_string_equal(b.s,
-                        "1|bf16|0|1|64|14\n2|f32|1|0|NULL|14\n3|NULL|NULL|NULL|NULL|0\n"
+                        "1|bf16|0|1|64|15\n2|f32|1|0|NULL|15\n3|NULL|NULL|NULL|NULL|0\n"
                         "1|bos|true\n1|compute|bf16\n1|wrapper|llama2\n"
                         "2|bos|false\n2|compute|f32\n2|wrapper|none\n"
                         "1|1|kvo-default|kvo.key_bits|4|1\n1|3|kvo-default|kvo.key_bits|2|1\n"

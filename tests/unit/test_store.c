@@ -36,7 +36,7 @@ static void a_new_one_says_what_it_is(void **state)
     (void)state;
     struct store *s = opened("new.db", STORE_CREATE);
     assert_int_equal(get(s, "PRAGMA application_id"), STORE_APPLICATION_ID);
-    assert_int_equal(get(s, "PRAGMA user_version"), 5);
+    assert_int_equal(get(s, "PRAGMA user_version"), 6);
     assert_int_equal(get(s, "PRAGMA foreign_keys"), 1);
     assert_int_equal(get(s, "SELECT journal_mode = 'wal' FROM pragma_journal_mode"), 1);
     assert_int_equal(get(s, "SELECT count(*) FROM pragma_table_list WHERE type = 'table'"
@@ -222,7 +222,7 @@ static void a_reader_cannot_change_anything(void **state)
     denied(s, " -- nothing", "no statement");
     denied(s, "SELECT nonsense FROM job", "no such column");
     assert_int_equal(get(s, "SELECT count(*) FROM job; -- with a remark"), 6);
-    assert_int_equal(get(s, "PRAGMA user_version"), 5);
+    assert_int_equal(get(s, "PRAGMA user_version"), 6);
     assert_true(get(s, "SELECT count(*) FROM pragma_table_info('job')") > 20);
     store_close(s);
 }

@@ -70,6 +70,8 @@ static void rows_of_one_table(void **state)
     finds("UPDATE job SET owner = 'x' WHERE id = 1", 1, 0, "CHECK constraint failed in job");
     finds("UPDATE item_ledger SET class = 'spare' WHERE job = 1 AND class = 'rows'", 1, 0,
           "CHECK constraint failed in item_ledger");
+    finds("UPDATE layer_error SET mass_lost = 1.5 WHERE job = 2 AND layer = 0", 1, 0,
+          "CHECK constraint failed in layer_error");
     finds("UPDATE score SET value = 1.5 WHERE job = 2", 1, 0,
           "1 scores are outside of 0 to 1: job 2, f1");
     finds("UPDATE score SET value = -0.1 WHERE job < 3", 1, 0, "2 scores are outside of 0 to 1");
@@ -83,7 +85,7 @@ static void rows_that_lead_nowhere(void **state)
     finds("DELETE FROM task", 2, 0, "job: 6 rows refer to a row of task that is missing");
     finds("DELETE FROM setting WHERE id = 2", 1, 0, "run: 1 rows refer to a row of setting");
     finds("DELETE FROM build", 1, 0, "job: 6 rows refer to a row of build");
-    finds("DELETE FROM job WHERE id = 4", 3, 0, "score: 1 rows refer to a row of job");
+    finds("DELETE FROM job WHERE id = 4", 4, 0, "score: 1 rows refer to a row of job");
     finds("UPDATE experiment_factor SET base = 77", 1, 0, "experiment_factor: 1 rows refer to");
     finds("INSERT INTO failure (job, finished_at, error) VALUES (99, 'x', 'y')", 1, 0,
           "failure: 1 rows refer to a row of job that is missing");
@@ -96,9 +98,10 @@ static void rows_that_are_missing(void **state)
           "1 items are done and have no score of their task's metric");
     finds("UPDATE score SET metric = 'rouge' WHERE job = 3", 1, 0,
           "no score of their task's metric");
-    finds("UPDATE job SET state = 'ready', prediction = NULL, finished_at = NULL WHERE id = 5", 2,
+    finds("UPDATE job SET state = 'ready', prediction = NULL, finished_at = NULL WHERE id = 5", 3,
           0,
-          "1 items have a score and no answer: job 5\n1 items have bytes by class and no answer");
+          "1 items have a score and no answer: job 5\n1 items have bytes by class and no answer: "
+          "job 5\n1 items have errors by layer and no answer: job 5");
     finds("DELETE FROM published", 1, 0, "published runs have items of their own, or none");
     finds("DELETE FROM experiment_run WHERE run = 2; DELETE FROM experiment_factor", 1, 1,
           "3 items belong to an experiment that does not list their run");
@@ -143,7 +146,8 @@ static void items_of_the_dead(void **state)
     char owner[STORE_OWNER_MAX], sql[STORE_OWNER_MAX + 256];
     store_owner_of((long)getpid(), owner);
     snprintf(sql, sizeof sql,
-             "DELETE FROM score WHERE job = 1; DELETE FROM item_ledger WHERE job = 1; UPDATE job"
+             "DELETE FROM score WHERE job = 1; DELETE FROM item_ledger WHERE job = 1;"
+             " DELETE FROM layer_error WHERE job = 1; UPDATE job"
              " SET state = 'running', owner = '%s9', prediction = NULL, finished_at = NULL"
              " WHERE id = 1",
              owner);

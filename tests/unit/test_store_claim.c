@@ -374,10 +374,21 @@ static void a_result_is_stored_whole_or_not(void **state)
     counts_are(f.s, 0, 4, 2, 0, 0);
     assert_int_equal(get(f.s, "SELECT count(*) FROM ledger"), 0);
     ledger[0].class = "bases";
+    struct store_layer layers[] = {{0, 0.5, NAN, 0.25}, {0, 0, 0, 0}};
+    r.layers = layers;
+    r.n_layers = 2; // a layer twice
+    assert_int_equal(finish_one(f.s, c.jobs[0].job, f.build, &r, NULL), -1);
+    assert_non_null(strstr(e.msg, "layer 0"));
+    r.n_layers = 1;
+    layers[0].mass_lost = 1.5;
+    assert_int_equal(finish_one(f.s, c.jobs[0].job, f.build, &r, NULL), -1);
+    assert_int_equal(get(f.s, "SELECT count(*) FROM layer_error"), 0);
+    layers[0].mass_lost = 1;
     r.error = "lost its way";
     r.prediction = (struct text){NULL, 0};
     assert_int_equal(finish_one(f.s, c.jobs[0].job, f.build, &r, NULL), 0);
     assert_int_equal(get(f.s, "SELECT count(*) FROM ledger"), 0); // of a failed job: none
+    assert_int_equal(get(f.s, "SELECT count(*) FROM layer_error"), 0);
     assert_int_equal(get(f.s, "SELECT count(*) FROM job WHERE finished_at IS NOT NULL AND"
                               " coalesce(new_tokens, prompt_tokens, prefill_seconds, kv_bytes,"
                               "  decode_seconds, decode_batch, shared_tokens, replay_tokens,"

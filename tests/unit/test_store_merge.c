@@ -42,6 +42,7 @@ static const struct {
     {"experiment_job", OF_EXPERIMENT "experiment), " OF_JOB "job)"},
     {"score", OF_JOB "job)"},
     {"item_ledger", OF_JOB "job)"},
+    {"layer_error", OF_JOB "job)"},
     {"failure", OF_JOB "job), " OF_BUILD "build)"},
 };
 
@@ -139,6 +140,7 @@ static void copy(const char *from, const char *to)
 #define UNDO(which)                                                                                \
     "DELETE FROM score WHERE job IN (SELECT id FROM job WHERE " which                              \
     "); DELETE FROM item_ledger WHERE job IN (SELECT id FROM job WHERE " which                     \
+    "); DELETE FROM layer_error WHERE job IN (SELECT id FROM job WHERE " which                     \
     "); UPDATE job SET state = 'ready', prediction = NULL, finished_at = NULL, build = NULL,"      \
     " claimed_at = NULL, kv_bytes = NULL, kv_read_bytes = NULL WHERE " which ";"
 
@@ -164,6 +166,8 @@ static const char sql_c[] =
     LATE UNDO("id = 5") "UPDATE job SET state = 'failed', error = 'no', prediction = NULL,"
                         " kv_bytes = NULL, kv_read_bytes = NULL WHERE id = 4;"
                         "DELETE FROM score WHERE job = 4; DELETE FROM item_ledger WHERE job < 5;"
+                        "DELETE FROM layer_error WHERE job = 4; UPDATE layer_error SET"
+                        " mass_lost = 0.75;"
                         "INSERT INTO failure (job, finished_at, build, error)"
                         " VALUES (4, '2026-02-02T00:00:00Z', 1, 'no');"
                         "UPDATE model SET layers = 4, name = 'alpha';"

@@ -14,6 +14,7 @@
 #include "harness/base/json.h"
 #include "harness/base/mem.h"
 #include "harness/base/rng.h"
+#include "harness/model/reading.h"
 #include "runner/command.h"
 #include "runner/decode.h"
 
@@ -206,6 +207,101 @@ static void the_full_cache_agrees_with_itself(void **state)
     }
 }
 
+/* ---- by layer ---- */
+
+enum { STAY = 4, MANY_LAYERS = 16, MOST_DIM = 128 };
+
+/* What a setting that keeps the last STAY rows of `read` tokens loses in the steps from `first` on,
+ * by the full cache's own rows and queries. */
+struct loss {
+    int read, first, steps;
+    double lost[MANY_LAYERS]; // summed over steps, the mean of heads
+};
+
+static void lose(void *arg, const struct kv_cache *c, int layer, const float *q)
+{
+    struct loss *x = arg;
+    const struct kv_shape *s = model_shape(m);
+    const struct kv_layer *l = kv_cache_layer(c, layer);
+    float k[MOST_DIM], v[MOST_DIM];
+    int n = kv_cache_length(c) + 1, d = s->head_dim;
+    if (n - 1 < x->first)
+        return;
+    x->steps += layer == 0;
+    for (int h = 0; h < s->n_heads; h++) {
+        double all = 0, gone = 0;
+        for (int t = 0; t < n; t++) {
+            double w = 0;
+            l->codec->read(l->store, h / (s->n_heads / s->n_kv_heads), t, 1, k, v);
+            for (int i = 0; i < d; i++)
+                w += (double)q[h * d + i] * (double)k[i];
+            w = exp(w / sqrt(d));
+            all += w;
+            gone += t < x->read - STAY ? w : 0;
+        }
+        x->lost[layer] += gone / all / s->n_heads;
+    }
+}
+
+/* The prompt's tokens and the answer's through a cache that is watched before it reads. */
+static void feed_watched(const struct teacher *t, struct kv_cache *c, const int32_t *ids, int read)
+{
+    float *logits = mem_aligned(vocab * sizeof *logits);
+    struct reading_replay none;
+    reading_run(m, &(struct reading){.ids = ids, .n = read}, &c, 1, logits, &none);
+    for (int i = read; i < PROMPT; i++)
+        model_step(m, &ids[i], &c, 1, logits);
+    for (size_t i = 0; i + 1 < t->ids.n; i++)
+        model_step(m, &t->ids.v[i], &c, 1, logits);
+    free(logits);
+}
+
+static struct kv_cache *new_cache(const struct kv_chain *chain)
+{
+    return kv_cache_new(chain, model_shape(m), model_engine(m), ROOM);
+}
+
+/* Of the answer's tokens those that count, no sooner and no later; the metric stays what it is. */
+static void layers_are_of_the_tokens_that_count(void **state)
+{
+    (void)state;
+    int32_t ids[PROMPT];
+    make_prompt(ids);
+    for (int read = PROMPT - 9; read <= PROMPT; read += 9) {
+        struct teacher t, bare;
+        struct kv_chain full, recent;
+        struct store_layer got[MANY_LAYERS];
+        struct err e;
+        struct taught_prompt p = {.full = read == PROMPT};
+        assert_int_equal(
+            teacher_open(&t, JUDGE_KL, m, text_of("The cook keeps a goat."), 30, p, &e), 0);
+        t.layers = true;
+        teacher_read(&t, m, ids, read, PROMPT);
+        open_teacher(&bare, JUDGE_KL, ids, read);
+        assert_null(bare.full);
+        assert_memory_equal(t.reference, bare.reference, t.ids.n * vocab * sizeof *t.reference);
+        struct loss x = {.read = read, .first = PROMPT - 1 + t.first};
+        read_chain_of(&full, "[\"full\"]");
+        read_chain_of(&recent, "[{\"recent\":{\"budget\":4}}]");
+        struct kv_cache *own = new_cache(&full), *c = new_cache(&recent);
+        kv_cache_trace(own, lose, &x);
+        struct layer_sums *sums = layer_sums_new(t.full, c);
+        feed_watched(&t, own, ids, read);
+        feed_watched(&t, c, ids, read);
+        layer_sums_put(sums, c, got);
+        assert_int_equal(x.steps, (int)t.ids.n - t.first);
+        for (int l = 0; l < model_shape(m)->n_layers; l++) {
+            assert_true(fabs(got[l].mass_lost - x.lost[l] / x.steps) < 1e-5);
+            assert_true(got[l].mass_lost > 0.01);
+            assert_true(got[l].key_error == 0 && got[l].value_error == 0);
+        }
+        layer_sums_free(sums);
+        kv_cache_free(own), kv_cache_free(c);
+        kv_chain_release(&full), kv_chain_release(&recent);
+        teacher_release(&t), teacher_release(&bare);
+    }
+}
+
 /* ---- the answer ---- */
 
 static void answers_that_nothing_can_be_said_of(void **state)
@@ -262,6 +358,7 @@ int main(void)
         cmocka_unit_test(of_equal_logits_the_first_counts),
         cmocka_unit_test(tokens_are_expected_as_by_a_prefill),
         cmocka_unit_test(the_full_cache_agrees_with_itself),
+        cmocka_unit_test(layers_are_of_the_tokens_that_count),
         cmocka_unit_test(answers_that_nothing_can_be_said_of),
         cmocka_unit_test(answers_go_on_where_a_line_has_ended)};
     return cmocka_run_group_tests(tests, open_model, close_model);

@@ -163,6 +163,7 @@ static void finish(struct sample_db *d, const struct store_claim *c, const struc
                                           {"bases", 120, 500, 9},
                                           {"masks", 30, 100, 0},
                                           {"weights", 7, 70, 0}};
+    const struct store_layer layers[] = {{0, 0.25, 0.5, 0}, {1, NAN, NAN, 1}};
     if (c->task == d->task[d->n_tasks - 1] && setting == 2 && c->sample_index >= 2)
         r.error = "prompt of 4200 tokens is longer than the model's 4096 positions";
     else {
@@ -178,6 +179,8 @@ static void finish(struct sample_db *d, const struct store_claim *c, const struc
         r.kv_read_full_bytes = 10000;
         r.ledger = setting == 1 ? &ledger[0] : &ledger[1];
         r.n_ledger = setting == 1 ? 1 : 3;
+        r.layers = layers;
+        r.n_layers = 2;
     }
     struct store_finished done = {j->job, d->build, &r, &score, r.error ? 0 : 1, false};
     must(store_finish(d->s, &done, 1, &e));
