@@ -269,8 +269,8 @@ static void sums_are_their_definition(void **state)
         "[{\"snapkv\":{\"budget\":12,\"window\":2}},{\"adakv\":{\"floor\":0}}]",
         "[{\"snapkv\":{\"kept\":0.25,\"window\":8}},\"cam\"]",
         "[{\"snapkv\":{\"kept\":0.25,\"window\":8}},{\"kivi\":{\"residual\":32,\"key_bits\":4}}]",
-        "[{\"snapkv\":{\"kept\":0.5,\"window\":8}},{\"quest\":{\"first_layer\":0,\"page\":4,"
-        "\"token_budget\":16}}]",
+        ("[{\"snapkv\":{\"kept\":0.5,\"window\":8}},{\"quest\":{\"first_layer\":0,\"page\":4,"
+         "\"token_budget\":16}}]"),
         "[{\"h2o-drop\":{\"kept\":0.25}}]",
         "[{\"h2o-drop\":{\"kept\":0.25,\"heads\":\"query\"}},\"f32\"]",
         "[{\"tova\":{\"kept\":0.25}}]",

@@ -22,6 +22,7 @@
 static int cut(struct text t, struct text_windows w, size_t limit, struct samples *s, struct err *e)
 {
     struct buf lines;
+    *s = (struct samples){0};
     buf_init(&lines);
     int rc = text_windows_put(t, "file", &w, limit, &lines, e);
     if (!rc)
