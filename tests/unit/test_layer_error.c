@@ -287,8 +287,8 @@ static void sums_are_their_definition(void **state)
         "[{\"think\":{\"recent\":16,\"window\":8,\"heads\":\"query\"}}]",
         "[{\"kvo-order\":{\"window\":16,\"first_layer\":0}}]",
         "[{\"kvo-order\":{\"window\":8}},\"q8\"]",
-        "[{\"kvo\":{\"window\":16,\"first_layer\":1,\"key_bits\":8,\"value_bits\":8,"
-        "\"value_group\":16,\"prune_keys\":false,\"prune_values\":false,\"token_budget\":48}}]",
+        ("[{\"kvo\":{\"window\":16,\"first_layer\":1,\"key_bits\":8,\"value_bits\":8,"
+         "\"value_group\":16,\"prune_keys\":false,\"prune_values\":false,\"token_budget\":48}}]"),
     };
     for (size_t i = 0; i < sizeof chains / sizeof *chains; i++)
         for (int k = 0; k < 3; k++) {

@@ -117,7 +117,10 @@ static void limits_and_refusals(void **state)
     (void)state;
     struct samples s;
     struct err e;
-    assert_int_equal(cut(text_of("a b c d e f g h"), (struct text_windows){2, 1}, 2, &s, &e), 0);
+    int rc = cut(text_of("a b c d e f g h"), (struct text_windows){2, 1}, 2, &s, &e);
+    assert_int_equal(rc, 0);
+    if (rc)
+        return; // for the analyzer, which does not know that the line above ends the test
     assert_int_equal(s.n, 2);
     assert_true(text_is(s.list[1].context, "c d"));
     assert_true(text_is(s.list[1].answers[0], "e"));
@@ -154,7 +157,10 @@ static void ids_are_of_the_uncut_text(void **state)
     struct model *m = model_open(dir, &o, &e);
     assert_non_null(m);
     assert_int_equal(file_read(path, &content, &e), 0);
-    assert_int_equal(cut(content, (struct text_windows){150, 12}, 8, &s, &e), 0);
+    int rc = cut(content, (struct text_windows){150, 12}, 8, &s, &e);
+    assert_int_equal(rc, 0);
+    if (rc)
+        return;
     assert_int_equal(s.n, 8);
     int lines = 0;
     for (size_t i = 0; i < s.n; i++) {
